@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { textParts } from "./text_parts";
+
+const told = (text: string, hits: { start: number; end: number }[] = []) =>
+  textParts(text, hits).map((part) => (part.masked ? `[${part.text}]` : "") + (part.hit >= 0 ? `<${part.text}>` : "") || part.text);
+
+describe("textParts", () => {
+  it("leaves plain text whole", () => {
+    expect(told("Where is it?")).toEqual(["Where is it?"]);
+    expect(told("")).toEqual([]);
+  });
+
+  it("tells the masked part from the words around it", () => {
+    expect(told("My card •••• 1111, please")).toEqual(["My card ", "[•••• 1111]", ", please"]);
+    expect(told("•••• •••• •••• 1111")).toEqual(["[•••• •••• •••• 1111]"]);
+  });
+
+  it("takes a single bullet for a list", () => {
+    expect(told("• one • two")).toEqual(["• one • two"]);
+  });
+
+  it("numbers the hits, and keeps one that reaches into a masked part", () => {
+    expect(told("a kettle", [{ start: 2, end: 8 }])).toEqual(["a ", "<kettle>"]);
+    expect(textParts("x •••• 1111", [{ start: 0, end: 4 }]).map((part) => part.hit)).toEqual([0, 0, -1]);
+  });
+});

@@ -1,0 +1,28 @@
+/** Cuts a text into what is shown in different ways: plain, masked, and hits of a search. */
+
+import type { Range } from "./find";
+
+export interface TextPart {
+  readonly text: string;
+  readonly masked: boolean;
+  /** The number of the hit this part belongs to, -1 for none. */
+  readonly hit: number;
+}
+
+/** The mask leaves bullets, with what it keeps behind them: `•••• 1111`. */
+const MASKED = /•{2,}(?:[ -]?[•\d]+)*/gu;
+
+export function maskedPlaces(text: string): Range[] {
+  return [...text.matchAll(MASKED)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
+}
+
+export function textParts(text: string, hits: readonly Range[] = [], masked: readonly Range[] = maskedPlaces(text)): TextPart[] {
+  const edges = new Set([0, text.length]);
+  for (const { start, end } of [...hits, ...masked]) edges.add(start).add(end);
+  const cuts = [...edges].sort((a, b) => a - b);
+  return cuts.slice(1).map((end, index) => {
+    const start = cuts[index] ?? 0;
+    const inside = (range: Range) => range.start <= start && end <= range.end;
+    return { text: text.slice(start, end), masked: masked.some(inside), hit: hits.findIndex(inside) };
+  });
+}
