@@ -1,0 +1,7 @@
+/** The customer's inbox: one transcript, for a ticket number and an access code. */
+
+import { render } from "preact";
+import { App } from "./app";
+
+const root = document.getElementById("app");
+if (root !== null) render(<App />, root);

@@ -1,0 +1,68 @@
+/** Every word of the inbox. */
+
+import { clockTime, duration } from "../client/format";
+import type { Problem } from "./state";
+
+export const texts = {
+  brand: "Inbox",
+  form: {
+    title: "Read your chat again",
+    intro: "Enter the ticket number and the access code that you saw in the chat.",
+    ticket: "Ticket number",
+    ticketHint: "For example #100009",
+    code: "Access code",
+    codeHint: "10 letters and digits; spaces, dashes and small letters are fine",
+    showCode: "Show the code",
+    open: "Open the transcript",
+    opening: "Opening …",
+    ticketMissing: "Enter the ticket number.",
+    codeMissing: "Enter the access code.",
+    lost: "Both were shown when the chat began, beside the ticket number.",
+  },
+  loading: "Opening the transcript",
+  loadingMore: "Loading the rest …",
+  title: (ticket: number) => `Ticket #${ticket}`,
+  pageTitle: (ticket: number, site: string) => `Ticket #${ticket} · ${site}`,
+  formTitle: "Your chat transcript",
+  facts: { topic: "Topic", order: "Order", product: "Product", department: "Department", agent: "Answered by", customer: "Customer", time: "Time", rating: "Your rating" },
+  nobodyYet: "Nobody yet",
+  noTopic: "Chat without a topic",
+  zone: (zone: string) => `Times are in ${zone}.`,
+  ratingOf: (rating: number) => `${rating} of 5`,
+  until: (from: string, to: string) => `${from} – ${to}`,
+  stillOpen: (from: string) => `${from} – still open`,
+  sealed: "Sealed",
+  sealedWhy: (at: string) => `Signed on ${at}. Any later change to this transcript would show; the downloaded file carries the proof.`,
+  notSealed: "Not sealed yet",
+  notSealedOpen: "The chat is still open. It is sealed when it closes.",
+  notSealedClosed: "The chat has just closed. The seal follows within a few minutes.",
+  refresh: "Refresh",
+  find: "Find in this transcript",
+  findNext: "Next hit",
+  findPrevious: "Previous hit",
+  findClear: "Clear",
+  hits: (number: number, total: number) => (total === 0 ? "No hits" : `${number} of ${total}`),
+  print: "Print",
+  download: "Download",
+  downloading: "Downloading …",
+  downloadFailed: "We couldn't download the file. Try again.",
+  leave: "Use another ticket",
+  empty: "Nothing has been written in this chat yet.",
+  retry: "Try again",
+  problemRest: "We couldn't load the rest of this transcript.",
+} as const;
+
+export function problemText(problem: Problem, now: number): string {
+  switch (problem.kind) {
+    case "wrong":
+      return "We found no transcript for this ticket number and access code. Check both and try again.";
+    case "wait":
+      return `Too many tries for this ticket. Try again at ${clockTime(problem.until)}, in ${duration(Math.max(0, problem.until - now))}.`;
+    case "expired":
+      return "For your safety a transcript stays open for one hour. Enter the access code to open it again.";
+    case "offline":
+      return "We couldn't reach the server. Check your connection and try again.";
+    case "server":
+      return "The server couldn't answer just now. Try again in a minute.";
+  }
+}
