@@ -1,0 +1,136 @@
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from record_factories import TICKET, make_batch, make_entry
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import transcripts
+from transcripts.database import open_database, read, write
+from transcripts.errors import SchemaError, StoreUnavailableError
+from transcripts.migrate import VERSION_TABLE, upgrade
+from transcripts.schema import metadata
+from transcripts.store import Store
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_sqlite_is_opened_for_durability(engine: AsyncEngine) -> None:
+    async with read(engine) as connection:
+        pragmas = [
+            await connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        ]
+    assert pragmas == ["wal", 2, 10_000, 1]
+
+
+async def test_the_migrations_make_the_tables_of_the_schema(engine: AsyncEngine) -> None:
+    ours = set(metadata.tables)
+    async with read(engine) as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(
+                MigrationContext.configure(
+                    sync,
+                    opts={
+                        "version_table": VERSION_TABLE,
+                        "compare_type": True,
+                        "include_name": lambda name, kind, _: kind != "table" or name in ours,
+                    },
+                ),
+                metadata,
+            )
+        )
+    assert differences == []
+
+
+async def test_migrating_twice_is_nothing_new(engine: AsyncEngine) -> None:
+    await Store(engine).append([make_batch(make_entry(1))])
+    await upgrade(engine)
+    assert await Store(engine).chat(TICKET) is not None
+
+
+async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    program = (
+        "import asyncio, sys\nfrom transcripts.database import open_database\nfrom transcripts.migrate import upgrade\n"
+        "engine = open_database(sys.argv[1])\nasyncio.run(upgrade(engine))"
+    )
+    home = {**os.environ, "PYTHONPATH": str(Path(transcripts.__file__).parents[1])}
+    started = [await anyio.open_process([sys.executable, "-c", program, url], env=home) for _ in range(4)]
+    assert [await process.wait() for process in started] == [0] * 4
+    for process in started:
+        await process.aclose()
+
+
+async def test_a_database_of_a_newer_program_is_refused(engine: AsyncEngine) -> None:
+    async with write(engine) as connection:
+        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(SchemaError, match="newer version"):
+        await upgrade(engine)
+
+
+async def test_writers_wait_for_each_other(tmp_path: Path, engine: AsyncEngine) -> None:
+    # A reader that turns writer would be refused at once by SQLite; with the lock taken at BEGIN both simply queue.
+    other = open_database(f"sqlite:///{tmp_path}/chat.db")
+    await Store(engine).append([make_batch(make_entry(1))])
+
+    async def rate(engine: AsyncEngine) -> None:
+        for _ in range(20):
+            async with write(engine) as connection:
+                rating = await connection.scalar(text("SELECT gen FROM chats"))
+                await connection.execute(text("UPDATE chats SET gen = :gen"), {"gen": rating + 1})
+
+    await asyncio.gather(rate(engine), rate(other), rate(engine), rate(other))
+    await other.dispose()
+    chat = await Store(engine).chat(TICKET)
+    assert chat is not None
+    assert chat.gen == 80
+
+
+async def test_an_exception_rolls_back(engine: AsyncEngine) -> None:
+    await Store(engine).append([make_batch(make_entry(1))])
+
+    async def change_my_mind() -> None:
+        async with write(engine) as connection:
+            await connection.execute(text("DELETE FROM entries"))
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change_my_mind()
+    assert len(await Store(engine).entries(TICKET, staff=True)) == 1
+
+
+@pytest.mark.parametrize("url", ["mysql://db/chat", "nonsense", "sqlite:////no/such/folder/chat.db"])
+def test_an_address_that_cannot_be_right_is_refused_plainly(url: str) -> None:
+    with pytest.raises(StoreUnavailableError) as caught:
+        open_database(url)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Dear diary, " * 100)
+    engine = open_database(f"sqlite:///{tmp_path}/notes.txt")
+    with pytest.raises(StoreUnavailableError, match=r"notes\.txt is not a SQLite database"):
+        await upgrade(engine)
+    await engine.dispose()
+
+
+async def test_a_database_without_tables_says_what_to_do(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
+    with pytest.raises(StoreUnavailableError, match="migrate"):
+        await Store(engine).chat(TICKET)
+    await engine.dispose()
+
+
+async def test_a_folder_in_place_of_the_file_is_plain(tmp_path: Path) -> None:
+    os.mkdir(tmp_path / "chat.db")
+    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
+    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+        await upgrade(engine)
+    await engine.dispose()

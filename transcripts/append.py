@@ -1,0 +1,362 @@
+"""Writing batches of entries: the one transaction through which everything enters the record.
+
+Invariant: the entries of a chat in SQL are 1..last_seq without a hole, and a number once given keeps its entry. A
+batch that would break this is refused as a whole and reported; the other batches of the call are written.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import bindparam, case, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from transcripts import schema
+from transcripts.canonical import canonical_body, commitment
+from transcripts.database import write
+from transcripts.entry import ChatBatch, Entry, Opening
+from transcripts.errors import CanonicalError
+from transcripts.rows import entry_row
+from transcripts.upsert import upsert
+
+_T = TypeVar("_T")
+
+SALT_BYTES = 16
+_CHUNK = 5_000  # keeps a statement below SQLite's and asyncpg's 32,000 parameters
+_PROJECTED = [
+    "state",
+    "owner",
+    "owner_participant",
+    "owner_name",
+    "gen",
+    "accepted_at",
+    "closed_at",
+    "close_reason",
+    "rating",
+    "last_seq",
+    "last_public_seq",
+    "last_at",
+]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of a call of `append`.
+
+    Attributes:
+        durable: {ticket: last_seq} of every chat whose batches are committed.
+        stale: tickets whose row has another epoch: somebody else writes this chat now. Nothing of theirs was written.
+        conflicts: {ticket: why}: a number that is taken by another entry, a hole, or a chat that is unknown and came
+            without its opening. Nothing of that batch was written.
+    """
+
+    durable: dict[int, int]
+    stale: tuple[int, ...] = ()
+    conflicts: dict[int, str] = field(default_factory=dict)
+
+
+async def append(engine: AsyncEngine, batches: Sequence[ChatBatch]) -> Appended:
+    """Writes all batches in one transaction. See `Store.append`."""
+    if not batches:
+        return Appended({})
+    try:
+        async with write(engine) as connection:
+            return await _append(connection, batches)
+    except IntegrityError:
+        # One batch breaks a rule that only the database can see (the same command twice, a chat_key that is taken).
+        # Rare, so the rest is written one by one to find out which.
+        async with write(engine) as connection:
+            return await _append_singly(connection, batches)
+
+
+async def _append_singly(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> Appended:
+    durable: dict[int, int] = {}
+    stale: list[int] = []
+    conflicts: dict[int, str] = {}
+    for batch in batches:
+        try:
+            async with connection.begin_nested():
+                one = await _append(connection, [batch])
+        except IntegrityError as exc:
+            conflicts[batch.ticket] = f"refused by the database: {exc.orig}"
+            continue
+        durable.update(one.durable)
+        stale.extend(one.stale)
+        conflicts.update(one.conflicts)
+    return _appended(durable, stale, conflicts)
+
+
+async def _append(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> Appended:
+    plan = _Plan(await _load_chats(connection, {batch.ticket for batch in batches}))
+    plan.entry_ids = await _load_entry_ids(connection, plan.replayed(batches))
+    plan.persons = await _load_persons(connection, batches)
+    for batch in batches:
+        plan.add(batch)
+    await plan.execute(connection)
+    return _appended(plan.durable, plan.stale, plan.conflicts)
+
+
+def _appended(durable: dict[int, int], stale: Iterable[int], conflicts: dict[int, str]) -> Appended:
+    return Appended(durable, tuple(dict.fromkeys(stale)), conflicts)
+
+
+class _Plan:
+    """What the batches mean for the tables, worked out in memory: checks first, then a handful of statements for
+    all.
+    """
+
+    def __init__(self, chats: dict[int, dict[str, Any]]) -> None:
+        self.chats = chats
+        self.entry_ids: dict[tuple[int, int], str] = {}
+        self.persons: dict[tuple[int, str], str | None] = {}
+        self.durable: dict[int, int] = {}
+        self.stale: list[int] = []
+        self.conflicts: dict[int, str] = {}
+        self._new: set[int] = set()
+        self._changed: set[int] = set()
+        self._entries: list[dict[str, Any]] = []
+        self._participants: list[dict[str, Any]] = []
+        self._reads: list[dict[str, Any]] = []
+
+    def replayed(self, batches: Sequence[ChatBatch]) -> list[tuple[int, int]]:
+        """The (ticket, seq) in the batches that the database has already: they must be the same entries."""
+        known = self.chats
+        return [
+            (batch.ticket, entry.seq)
+            for batch in batches
+            if batch.ticket in known
+            for entry in batch.entries
+            if entry.seq <= known[batch.ticket]["last_seq"]
+        ]
+
+    def add(self, batch: ChatBatch) -> None:
+        chat = self.chats.get(batch.ticket)
+        if chat is not None and chat["epoch"] != batch.epoch:
+            self.stale.append(batch.ticket)
+            return
+        fresh, problem = self._check(batch, chat)
+        rows: list[dict[str, Any]] = []
+        if problem is None:
+            try:
+                rows = _entry_rows(fresh)
+            except CanonicalError as exc:
+                problem = str(exc)
+        if problem is not None:
+            self.conflicts[batch.ticket] = problem
+            return
+        if chat is None:
+            assert batch.opening is not None
+            chat = self.chats[batch.ticket] = _new_chat(batch, batch.opening, fresh[0].at)
+            self._new.add(batch.ticket)
+        self._entries.extend(rows)
+        self._add_people(batch)
+        for entry in fresh:
+            self.entry_ids[entry.ticket, entry.seq] = entry.entry_id
+            self._project(chat, entry)
+        if fresh:
+            self._changed.add(batch.ticket)
+        self.durable[batch.ticket] = chat["last_seq"]
+
+    def _check(self, batch: ChatBatch, chat: dict[str, Any] | None) -> tuple[list[Entry], str | None]:
+        """The entries that are new, and why the batch cannot be written (or None)."""
+        if chat is None and (batch.opening is None or not batch.entries):
+            return [], "the chat is not in the database and the batch does not open it"
+        last = chat["last_seq"] if chat else 0
+        fresh: list[Entry] = []
+        for entry in batch.entries:
+            if entry.ticket != batch.ticket:
+                return [], f"an entry of #{entry.ticket} is in the batch of #{batch.ticket}"
+            if entry.seq <= last:
+                if self.entry_ids.get((batch.ticket, entry.seq)) != entry.entry_id:
+                    return [], f"entry {entry.seq} is there with another entry_id"
+                continue
+            if entry.seq != last + len(fresh) + 1:
+                return [], f"entry {last + len(fresh) + 1} is missing before {entry.seq}"
+            fresh.append(entry)
+        return fresh, None
+
+    def _add_people(self, batch: ChatBatch) -> None:
+        for one in batch.participants:
+            self.persons[batch.ticket, one.participant_id] = one.person_id
+            self._participants.append(
+                {
+                    "ticket": batch.ticket,
+                    "participant_id": one.participant_id,
+                    "role": one.role,
+                    "person_id": one.person_id,
+                    "name": one.name,
+                    "rights": one.rights,
+                    "joined_at": one.joined_at,
+                    "left_at": one.left_at,
+                    "read_seq": 0,
+                }
+            )
+        for participant_id, seq in batch.reads.items():
+            self._reads.append({"of_ticket": batch.ticket, "of_participant": participant_id, "seen": seq})
+
+    def _project(self, chat: dict[str, Any], entry: Entry) -> None:
+        """An entry's effect on the chat's row. Kinds that are not here change nothing but the counters."""
+        data = entry.data or {}
+        match entry.kind:
+            case "opened":
+                chat["state"] = "waiting" if chat["mode"] == "mail" else "queued"
+            case "assigned":
+                owner = data.get("owner")
+                chat["state"] = "active"
+                chat["owner_participant"] = owner
+                chat["owner"] = self.persons.get((entry.ticket, str(owner)))
+                chat["owner_name"] = data.get("name")
+                chat["gen"] = data.get("gen", chat["gen"] + 1)
+                chat["accepted_at"] = chat["accepted_at"] or entry.at
+            case "closed":
+                chat["state"] = "closing"
+                chat["closed_at"] = entry.at
+                chat["close_reason"] = data.get("reason")
+            case "rated":
+                chat["rating"] = data.get("rating")
+        chat["last_seq"] = entry.seq
+        chat["last_at"] = entry.at
+        if entry.audience == "all":
+            chat["last_public_seq"] = entry.seq
+
+    async def execute(self, connection: AsyncConnection) -> None:
+        changed = self._changed - self._new
+        if self._new:
+            await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in self._new])
+        if changed:
+            rows = [
+                {"of_ticket": ticket, **{name: self.chats[ticket][name] for name in _PROJECTED}} for ticket in changed
+            ]
+            await connection.execute(_UPDATE_CHAT, rows)
+        if self._entries:
+            await connection.execute(insert(schema.entries), self._entries)
+        if self._participants:
+            await connection.execute(_upsert_participant(connection), self._participants)
+        if self._reads:
+            await connection.execute(_UPDATE_READ, self._reads)
+
+
+_UPDATE_CHAT = (
+    update(schema.chats)
+    .where(schema.chats.c.ticket == bindparam("of_ticket"))
+    .values({name: bindparam(name) for name in _PROJECTED})
+)
+
+_UPDATE_READ = (
+    update(schema.participants)
+    .where(
+        schema.participants.c.ticket == bindparam("of_ticket"),
+        schema.participants.c.participant_id == bindparam("of_participant"),
+    )
+    .values(  # a marker never goes back
+        read_seq=case(
+            (schema.participants.c.read_seq > bindparam("seen"), schema.participants.c.read_seq),
+            else_=bindparam("seen"),
+        )
+    )
+)
+
+
+def _upsert_participant(connection: AsyncConnection) -> Any:
+    table = schema.participants
+    kept = ("ticket", "participant_id", "read_seq")
+    return upsert(connection, table, key=("ticket", "participant_id"), kept=kept)
+
+
+def _new_chat(batch: ChatBatch, opening: Opening, at: int) -> dict[str, Any]:
+    return {
+        "ticket": batch.ticket,
+        "mode": opening.mode,
+        "state": "waiting" if opening.mode == "mail" else "queued",
+        "site": opening.site,
+        "department": opening.department,
+        "topic": opening.topic,
+        "order": opening.order,
+        "product": opening.product,
+        "customer_id": opening.customer_id,
+        "customer_name": opening.customer_name,
+        "customer_email": opening.customer_email,
+        "verified": opening.verified,
+        "owner": None,
+        "owner_participant": None,
+        "owner_name": None,
+        "gen": 0,
+        "opened_at": at,
+        "accepted_at": None,
+        "closed_at": None,
+        "close_reason": None,
+        "rating": None,
+        "locale": opening.locale,
+        "page_url": opening.page_url,
+        "regarding": " ".join(map(str, opening.regarding)),
+        "external_id": opening.external_id,
+        "chat_key": opening.chat_key,
+        "access_gen": opening.access_gen,
+        "epoch": batch.epoch,
+        "last_seq": 0,
+        "last_public_seq": 0,
+        "last_at": at,
+        "sealed_seq": 0,
+        "indexed_seq": 0,
+    }
+
+
+def _entry_rows(fresh: list[Entry]) -> list[dict[str, Any]]:
+    """The rows of new entries, each with a fresh salt and its commitment. The salt is made here and kept nowhere
+    else.
+    """
+    random = os.urandom(SALT_BYTES * len(fresh))
+    rows = []
+    for place, entry in enumerate(fresh):
+        salt = random[place * SALT_BYTES : (place + 1) * SALT_BYTES]
+        body = canonical_body(entry.text, entry.name, (), entry.data)
+        rows.append(entry_row(entry, salt, commitment(salt, body)))
+    return rows
+
+
+async def _load_chats(connection: AsyncConnection, tickets: set[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    question = select(schema.chats)
+    if connection.dialect.name == "postgresql":
+        question = question.with_for_update()  # SQLite: the whole database is ours already
+    for part in _chunks(sorted(tickets)):
+        rows = await connection.execute(question.where(schema.chats.c.ticket.in_(part)))
+        found.update((row["ticket"], dict(row)) for row in rows.mappings())
+    return found
+
+
+async def _load_entry_ids(connection: AsyncConnection, keys: list[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    table = schema.entries.c
+    for part in _chunks(keys):
+        rows = await connection.execute(
+            select(table.ticket, table.seq, table.entry_id).where(tuple_(table.ticket, table.seq).in_(part))
+        )
+        found.update(((ticket, seq), entry_id) for ticket, seq, entry_id in rows)
+    return found
+
+
+async def _load_persons(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> dict[tuple[int, str], str | None]:
+    """Whom the owners named by `assigned` entries stand for, as far as the batches do not say it themselves."""
+    wanted = {
+        (batch.ticket, str(entry.data["owner"]))
+        for batch in batches
+        for entry in batch.entries
+        if entry.kind == "assigned" and entry.data and "owner" in entry.data
+    }
+    found: dict[tuple[int, str], str | None] = {}
+    table = schema.participants.c
+    for part in _chunks(sorted(wanted)):
+        rows = await connection.execute(
+            select(table.ticket, table.participant_id, table.person_id).where(
+                tuple_(table.ticket, table.participant_id).in_(part)
+            )
+        )
+        found.update(((ticket, participant_id), person_id) for ticket, participant_id, person_id in rows)
+    return found
+
+
+def _chunks(items: list[_T]) -> Iterable[list[_T]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

@@ -1,0 +1,42 @@
+"""Brings the database's tables to this program's version."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from transcripts.database import write
+from transcripts.errors import SchemaError
+
+VERSION_TABLE = "transcripts_version"
+_PG_LOCK = 0x7472616E73637269  # "transcri": one advisory lock for this set of migrations
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Makes or updates the tables of the record; does nothing when they are up to date.
+
+    Safe to run from several processes at once: all of it is one transaction under a lock, the others wait and then find
+    nothing left to do. Killed half-way, nothing has happened.
+
+    Raises:
+        StoreUnavailableError: the database does not answer.
+        SchemaError: a newer version of the program has already been here.
+    """
+    async with write(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
+        await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as exc:
+        raise SchemaError(f"the database was made by a newer version of this program ({exc})") from exc

@@ -1,0 +1,92 @@
+"""Between the rows of the database and the records of the package."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from transcripts.chat import Chat
+from transcripts.entry import Entry, Participant
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def entry_of(row: RowMapping) -> Entry:
+    """An `entries` row as the entry it holds."""
+    return Entry(
+        ticket=row["ticket"],
+        seq=row["seq"],
+        prev=row["prev"],
+        entry_id=row["entry_id"],
+        at=row["at"],
+        kind=row["kind"],
+        audience=row["audience"],
+        role=row["role"],
+        participant_id=row["participant_id"],
+        name=row["author_name"],
+        text=row["text"],
+        data=data_of(row["data"]),
+        device=row["device"],
+        n=row["n"],
+        keep=tuple(row["keep"].split()),
+        masked=tuple(row["masked"].split()),
+        erased_at=row["erased_at"],
+    )
+
+
+def entry_row(entry: Entry, salt: bytes, commitment: bytes) -> dict[str, Any]:
+    """The row of a new entry."""
+    return {
+        "ticket": entry.ticket,
+        "seq": entry.seq,
+        "prev": entry.prev,
+        "entry_id": entry.entry_id,
+        "at": entry.at,
+        "kind": entry.kind,
+        "audience": entry.audience,
+        "role": entry.role,
+        "participant_id": entry.participant_id,
+        "author_name": entry.name,
+        "text": entry.text,
+        "data": None if entry.data is None else _encode(entry.data).decode(),
+        "device": entry.device,
+        "n": entry.n,
+        "keep": " ".join(entry.keep),
+        "masked": " ".join(entry.masked),
+        "salt": salt,
+        "commitment": commitment,
+        "erased_at": None,
+    }
+
+
+def data_of(text: str | None) -> dict[str, Any] | None:
+    """An entry's `data` column as the object it holds."""
+    return None if text is None else _decode(text)
+
+
+def chat_of(row: RowMapping) -> Chat:
+    """A `chats` row as a record."""
+    fields = dict(row)
+    fields["regarding"] = tuple(int(ticket) for ticket in row["regarding"].split())
+    return Chat(**fields)
+
+
+def chat_row(chat: Chat) -> dict[str, Any]:
+    """The row of a chat."""
+    fields = msgspec.structs.asdict(chat)
+    fields["regarding"] = " ".join(map(str, chat.regarding))
+    return fields
+
+
+def participant_of(row: RowMapping) -> Participant:
+    """A `participants` row as a record, without its read marker."""
+    return Participant(
+        participant_id=row["participant_id"],
+        role=row["role"],
+        person_id=row["person_id"],
+        name=row["name"],
+        rights=row["rights"],
+        joined_at=row["joined_at"],
+        left_at=row["left_at"],
+    )
