@@ -215,7 +215,9 @@ export interface Snapshot<S = WaitingList | ChatList> {
   state: S;
 }
 
-export type TopicEvent = { op: "event"; topic: string; version: number } & (DepartmentEvent | AgentEvent);
+export type Topic = `department:${string}` | `agent:${string}`;
+
+export type TopicEvent = { op: "event"; topic: Topic; version: number } & (DepartmentEvent | AgentEvent);
 
 export type ChatEvent = { op: "event"; topic: "chat"; version?: undefined; ticket: number } & (
   | { type: "typing"; participant: string; name?: string }

@@ -1,0 +1,304 @@
+/**
+ * The chats of one page: feeds what the socket tells into the reducers of `chat_state.ts`, asks for what is missing, and tells
+ * listeners (once for everything that came in one turn) that something changed.
+ */
+
+import { type ChatAction, type ChatState, lastSeq, needsPull, newChat, positionOf, type Pending, type Reader, reduceChat } from "./chat_state";
+import type { OutboxItem } from "./outbox";
+import type { Ack, ChatCommand, ChatPosition, ErrorCode, ErrorFrame, OpenChat, Page, Snapshot, Topic, TopicEvent, Welcome } from "./protocol";
+import { randomId, randomKey } from "./random";
+import { ChatSocket, CommandError, type SocketOptions, type SocketStatus } from "./socket";
+
+export interface ChatsOptions extends Pick<SocketOptions, "url" | "device" | "store" | "scope" | "getPass" | "WebSocket"> {
+  reader: Reader;
+}
+
+export interface TopicListener<S> {
+  snapshot(snapshot: Snapshot<S>): void;
+  event(event: TopicEvent): void;
+}
+
+/** How long an entry may wait for its predecessor; doubled with each pull that did not bring it. */
+const PATIENCE_MS = 300;
+const PATIENCE_TOP_MS = 10_000;
+
+/** Errors after which the same question may be answered. */
+const RETRIED: ErrorCode[] = ["unavailable", "rate_limited"];
+
+const KINDS: Partial<Record<ChatCommand["op"], Pending["kind"]>> = {
+  open_chat: "message",
+  post_message: "message",
+  post_note: "note",
+  close_chat: "closed",
+  rate_chat: "rated",
+};
+
+export class Chats {
+  readonly socket: ChatSocket;
+  person?: Welcome["person"];
+
+  private readonly reader: Reader;
+  /** By ticket, or by `chat_key` until the ticket is known. */
+  private states = new Map<string, ChatState>();
+  private tickets = new Map<string, string>();
+  private gone = new Set<number>();
+  private listeners = new Set<() => void>();
+  private topics = new Map<Topic, TopicListener<any>>();
+  private patience = new Map<number, { timer: ReturnType<typeof setTimeout>; wait: number }>();
+  private pulling = new Set<number>();
+  private told = false;
+
+  constructor(options: ChatsOptions) {
+    this.reader = options.reader;
+    this.socket = new ChatSocket({
+      ...options,
+      newDevice: randomId,
+      positions: () => this.positions(),
+      events: {
+        status: () => this.tell(),
+        welcome: (welcome) => this.takeWelcome(welcome),
+        page: (page) => this.takePage(page),
+        missing: (ticket) => this.takeMissing(ticket),
+        frame: (frame) => {
+          if (frame.op === "entry") this.change(frame.ticket, { type: "entry", entry: frame });
+          else if (frame.op === "durable") this.change(frame.ticket, { type: "durable", durable: frame });
+          else if (frame.topic === "chat") this.change(frame.ticket, { type: "event", event: frame, now: Date.now() });
+          else this.topics.get(frame.topic)?.event(frame);
+        },
+        opened: (chatKey, ticket) => this.name(chatKey, ticket),
+        acked: (item, ack) => this.change(item.chat, { type: "ack", ack, key: item.key }),
+        failed: (item, error) => this.takeFailure(item, error),
+        renumbered: (items) => {
+          for (const { chat, key, n } of items) this.change(chat, { type: "numbered", key, n });
+        },
+        stale: (ticket) => this.attach(ticket),
+        device: (device) => {
+          for (const [name, state] of this.states) this.states.set(name, { ...state, device });
+        },
+      },
+    });
+    for (const item of this.socket.outbox.all()) this.show(item);
+  }
+
+  get status(): SocketStatus {
+    return this.socket.status;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** A chat by its ticket, or by the name that `open` gave it. */
+  get(chat: number | string): ChatState | undefined {
+    const name = String(chat);
+    return this.states.get(this.tickets.get(name) ?? name);
+  }
+
+  all(): ChatState[] {
+    return [...this.states.values()];
+  }
+
+  /** The server says that this chat is not there, or not ours. */
+  isGone(ticket: number): boolean {
+    return this.gone.has(ticket);
+  }
+
+  // ---- commands ------------------------------------------------------------------------------------------------------------
+
+  /** Attaches now or with the next welcome, and again after each. */
+  attach(ticket: number): void {
+    this.gone.delete(ticket);
+    if (!this.states.has(String(ticket))) this.put(String(ticket), newChat(ticket, this.reader, this.socket.device));
+    this.fetch(ticket, "attach");
+  }
+
+  /** Forgets the chat on this page. */
+  detach(ticket: number): void {
+    this.states.delete(String(ticket));
+    clearTimeout(this.patience.get(ticket)?.timer);
+    this.patience.delete(ticket);
+    void this.socket.ask({ op: "detach", ticket }).catch(() => {});
+    this.tell();
+  }
+
+  /** Opens a chat with its first message. The name is good for `get` at once and stays so when the ticket is known. */
+  open(fields: Omit<OpenChat, "op" | "chat_key" | "claim">): { chat: string; done: Promise<Ack> } {
+    const chat_key = randomKey();
+    const { done } = this.send({ op: "open_chat", chat_key, ...fields });
+    return { chat: chat_key, done };
+  }
+
+  /** Shows the command in its chat at once, and sends it until it is acknowledged. `chat` as in `get`. */
+  send(command: ChatCommand, chat?: string): { key: string; done: Promise<Ack> } {
+    const { item, done } = this.socket.post(command, chat && (this.tickets.get(chat) ?? chat));
+    this.show(item);
+    return { key: item.key, done };
+  }
+
+  postMessage(chat: number | string, text: string, extra: { gen?: number; keep?: string[] } = {}): { key: string; done: Promise<Ack> } {
+    return this.send({ op: "post_message", ticket: this.get(chat)?.ticket ?? 0, text, ...extra }, String(chat));
+  }
+
+  /** Takes a failed message away; its text comes back, to be sent again or mended. */
+  discard(chat: number | string, key: string): string | undefined {
+    const text = this.get(chat)?.pending.find((item) => item.key === key)?.text;
+    this.change(chat, { type: "discard", key });
+    return text;
+  }
+
+  /** Everything up to the last entry was seen. */
+  read(ticket: number): void {
+    const state = this.get(ticket);
+    const me = state?.info?.me;
+    if (!state || !me) return;
+    const seq = lastSeq(state);
+    if ((state.reads[me] ?? 0) >= seq || this.status.phase !== "online") return;
+    this.socket.read(ticket, seq);
+    this.change(ticket, { type: "event", event: { op: "event", topic: "chat", ticket, type: "read", participant: me, seq }, now: 0 });
+  }
+
+  /** Watches a topic, now and after each reconnect. Call again when an event shows a hole. */
+  watch<S>(topic: Topic, listener: TopicListener<S>): () => void {
+    this.topics.set(topic, listener);
+    this.askTopic(topic);
+    return () => {
+      this.topics.delete(topic);
+      void this.socket.ask({ op: "unwatch", topic }).catch(() => {});
+    };
+  }
+
+  // ---- what came -----------------------------------------------------------------------------------------------------------
+
+  private positions(): ChatPosition[] {
+    return this.wanted()
+      .slice(-this.socket.limits.chats)
+      .map((state) => ({ ticket: state.ticket, ...positionOf(state) }));
+  }
+
+  private wanted(): ChatState[] {
+    return this.all().filter(({ ticket }) => ticket && !this.gone.has(ticket));
+  }
+
+  private takeWelcome(welcome: Welcome): void {
+    this.person = welcome.person;
+    this.pulling.clear();
+    const attached = new Set(welcome.chats.map((answer) => answer.ticket));
+    queueMicrotask(() => {
+      for (const { ticket } of this.wanted()) if (!attached.has(ticket)) this.fetch(ticket, "attach");
+      for (const topic of this.topics.keys()) this.askTopic(topic);
+    });
+  }
+
+  private takePage(page: Page): void {
+    const name = String(page.ticket);
+    if (!this.states.has(name)) this.put(name, newChat(page.ticket, this.reader, this.socket.device));
+    this.change(page.ticket, { type: "page", page });
+  }
+
+  private takeMissing(ticket: number): void {
+    if (!this.socket.outbox.of(String(ticket)).some((item) => item.command.op === "open_chat")) this.gone.add(ticket);
+    this.tell();
+  }
+
+  private takeFailure(item: OutboxItem, error: ErrorFrame): void {
+    this.change(item.chat, { type: "failed", key: item.key, code: error.code });
+    if (error.code === "not_found" && Number(item.chat) > 0) this.takeMissing(Number(item.chat));
+  }
+
+  private name(chatKey: string, ticket: number): void {
+    const state = this.states.get(chatKey);
+    this.states.delete(chatKey);
+    this.tickets.set(chatKey, String(ticket));
+    this.put(String(ticket), { ...(state ?? newChat(ticket, this.reader, this.socket.device)), ticket });
+  }
+
+  private show({ chat, key, n, at, command }: OutboxItem): void {
+    const kind = KINDS[command.op];
+    if (!kind) return;
+    if (!this.states.has(chat)) this.put(chat, newChat(Number(chat) || 0, this.reader, this.socket.device));
+    const text = "text" in command ? command.text : undefined;
+    const data = command.op === "rate_chat" ? { rating: command.rating } : undefined;
+    this.change(chat, { type: "command", key, n, kind, text, data, at });
+  }
+
+  private change(chat: number | string, action: ChatAction): void {
+    const name = this.tickets.get(String(chat)) ?? String(chat);
+    const before = this.states.get(name);
+    if (!before) return;
+    const after = reduceChat(before, action);
+    if (after === before) return;
+    this.put(name, after);
+    if (after.ticket) this.lookForHoles(after);
+  }
+
+  private put(name: string, state: ChatState): void {
+    this.states.set(name, state);
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.told) return;
+    this.told = true;
+    queueMicrotask(() => {
+      this.told = false;
+      for (const listener of [...this.listeners]) listener();
+    });
+  }
+
+  // ---- what is missing -----------------------------------------------------------------------------------------------------
+
+  private lookForHoles(state: ChatState): void {
+    const { ticket } = state;
+    if (state.more) return this.fetch(ticket, "pull");
+    const patience = this.patience.get(ticket);
+    if (!needsPull(state)) {
+      clearTimeout(patience?.timer);
+      this.patience.delete(ticket);
+    } else if (!patience) {
+      this.wait(ticket, PATIENCE_MS);
+    }
+  }
+
+  private wait(ticket: number, wait: number): void {
+    const timer = setTimeout(() => {
+      const state = this.get(ticket);
+      if (!state || !needsPull(state)) return void this.patience.delete(ticket);
+      this.fetch(ticket, "pull");
+      this.wait(ticket, Math.min(2 * wait, PATIENCE_TOP_MS));
+    }, wait);
+    this.patience.set(ticket, { timer, wait });
+  }
+
+  private fetch(ticket: number, op: "attach" | "pull"): void {
+    const state = this.get(ticket);
+    if (!state || this.status.phase !== "online" || (op === "pull" && this.pulling.has(ticket))) return;
+    this.pulling.add(ticket);
+    const done = () => this.pulling.delete(ticket);
+    this.socket.ask({ op, ticket, ...positionOf(state) }).then(
+      () => {
+        done();
+        const after = this.get(ticket);
+        if (after?.more) this.fetch(ticket, "pull");
+      },
+      (error) => {
+        done();
+        if (!(error instanceof CommandError)) return; // the next welcome attaches again
+        const { code, retry_after_ms } = error.frame;
+        if (code === "not_found") this.takeMissing(ticket);
+        else if (code === "reset") this.fetch(ticket, "attach");
+        else if (RETRIED.includes(code)) setTimeout(() => this.fetch(ticket, op), retry_after_ms ?? 1_000);
+      },
+    );
+  }
+
+  private askTopic(topic: Topic): void {
+    this.socket.ask<any>({ op: "watch", topic }).then(
+      (snapshot) => this.topics.get(topic)?.snapshot(snapshot),
+      (error) => {
+        if (!(error instanceof CommandError) || !RETRIED.includes(error.code)) return;
+        setTimeout(() => this.topics.has(topic) && this.askTopic(topic), error.frame.retry_after_ms ?? 1_000);
+      },
+    );
+  }
+}
