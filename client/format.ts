@@ -77,3 +77,10 @@ export function plural(count: number, forms: Partial<Record<Intl.LDMLPluralRule,
 
 /** #123456 */
 export const formatTicket = (ticket: number) => `#${ticket}`;
+
+/** An English page follows the reader's own English where the browser names one: 16:48 in en-GB, 4:48 PM in en-US. */
+export function adoptRegion(): void {
+  const language = document.documentElement.lang;
+  const own = navigator.languages.find((one) => one.startsWith(`${language}-`));
+  if (own !== undefined) document.documentElement.lang = own;
+}
