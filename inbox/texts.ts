@@ -1,6 +1,6 @@
 /** Every word of the inbox. */
 
-import { clockTime, duration } from "../client/format";
+import { duration, shortTime } from "../client/format";
 import type { Problem } from "./state";
 
 export const texts = {
@@ -11,13 +11,13 @@ export const texts = {
     ticket: "Ticket number",
     ticketHint: "For example #100009",
     code: "Access code",
-    codeHint: "10 letters and digits; spaces, dashes and small letters are fine",
+    codeHint: "10 letters and digits, with or without spaces",
     showCode: "Show the code",
     open: "Open the transcript",
     opening: "Opening …",
     ticketMissing: "Enter the ticket number.",
     codeMissing: "Enter the access code.",
-    lost: "Both were shown when the chat began, beside the ticket number.",
+    lost: "The code was shown in the chat, beside the ticket number.",
   },
   loading: "Opening the transcript",
   loadingMore: "Loading the rest …",
@@ -57,7 +57,7 @@ export function problemText(problem: Problem, now: number): string {
     case "wrong":
       return "We found no transcript for this ticket number and access code. Check both and try again.";
     case "wait":
-      return `Too many tries for this ticket. Try again at ${clockTime(problem.until)}, in ${duration(Math.max(0, problem.until - now))}.`;
+      return `Too many tries for this ticket. Try again at ${shortTime(problem.until)}, in ${duration(Math.max(0, problem.until - now))}.`;
     case "expired":
       return "For your safety a transcript stays open for one hour. Enter the access code to open it again.";
     case "offline":
