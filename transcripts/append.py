@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
+from transcripts.bulk import execute_many
 from transcripts.canonical import canonical_body, commitment
 from transcripts.database import write
 from transcripts.entry import ChatBatch, Entry, Opening
@@ -226,23 +227,27 @@ class _Plan:
         if self._new:
             await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in self._new])
         if changed:
-            rows = [
-                {"of_ticket": ticket, **{name: self.chats[ticket][name] for name in _PROJECTED}} for ticket in changed
-            ]
-            await connection.execute(_UPDATE_CHAT, rows)
+            await execute_many(connection, _UPDATE_CHAT, [_projected(self.chats[ticket]) for ticket in changed])
         if self._entries:
-            await connection.execute(insert(schema.entries), self._entries)
+            await execute_many(connection, _INSERT_ENTRY, self._entries)
         if self._participants:
             await connection.execute(_upsert_participant(connection), self._participants)
         if self._reads:
             await connection.execute(_UPDATE_READ, self._reads)
 
 
+_INSERT_ENTRY = insert(schema.entries)
+
 _UPDATE_CHAT = (
     update(schema.chats)
     .where(schema.chats.c.ticket == bindparam("of_ticket"))
     .values({name: bindparam(name) for name in _PROJECTED})
 )
+
+
+def _projected(chat: dict[str, Any]) -> dict[str, Any]:
+    return {"of_ticket": chat["ticket"], **{name: chat[name] for name in _PROJECTED}}
+
 
 _UPDATE_READ = (
     update(schema.participants)
