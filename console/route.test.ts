@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatRoute, parseRoute, type Route, setupSecret } from "./route.ts";
+import { formatRoute, parseRoute, type Route, setupSecret } from "./route";
 
 const ROUTES: Route[] = [
   { page: "desk" },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Key, keyCommand } from "./commands.ts";
+import { type Key, keyCommand } from "./commands";
 
 const press = (key: string, more: Partial<Key> = {}): Key => ({
   key,

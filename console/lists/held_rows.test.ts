@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { heldRows } from "./held_rows.ts";
+import { heldRows } from "./held_rows";
 
 const item = (ticket: number, topic = "") => ({ ticket, topic });
 const shown = (rows: ReturnType<typeof heldRows<ReturnType<typeof item>>>) => rows.map((row) => (row.gone ? -row.item.ticket : row.item.ticket));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { step } from "./watched.ts";
+import { step } from "./watched";
 
 const append = (state: string, event: { version: number; text: string }) => state + event.text;
 

@@ -1,0 +1,97 @@
+import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { go } from "../navigate";
+import type { Route } from "../route";
+import { texts } from "../texts";
+import { searchTranscripts } from "./calls";
+import { ResultRow } from "./result_row";
+import { SearchBox } from "./search_box";
+import { NO_SEARCH, searchAfter, type SearchState } from "./state";
+
+/** How long somebody has to stop typing before we search. */
+const PAUSE_MS = 250;
+
+/** The search stays as it was while its results are read. */
+let kept: { q: string; state: SearchState } = { q: "", state: NO_SEARCH };
+
+export function SearchPane({ route }: { route: Route }) {
+  const words = texts.search;
+  const asked = route.page === "search" ? route.q : null;
+  const [q, setQ] = useState(asked === null || asked === "" ? kept.q : asked);
+  const [state, happened] = useReducer(searchAfter, kept.state);
+  const running = useRef<AbortController | null>(null);
+  const open = route.page === "transcript" ? route.ticket : null;
+  kept = { q, state };
+
+  async function search(wanted: string, cursor?: string): Promise<void> {
+    running.current?.abort();
+    const control = new AbortController();
+    running.current = control;
+    const more = cursor !== undefined;
+    happened({ type: "asked", more });
+    try {
+      const answer = await searchTranscripts(wanted.trim(), { cursor, signal: control.signal });
+      if (!control.signal.aborted) happened({ type: "answered", q: wanted, more, answer });
+    } catch {
+      if (!control.signal.aborted) happened({ type: "failed" });
+    }
+  }
+
+  useEffect(() => {
+    if (state.phase === "done" && state.q === q) return;
+    const timer = setTimeout(() => void search(q), state.phase === "first" ? 0 : PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [q]);
+  useEffect(() => {
+    if (route.page === "search" && route.q !== q) go({ page: "search", q }, { replace: true });
+  }, [q, route.page]);
+  useEffect(() => () => running.current?.abort(), []);
+
+  const busy = state.phase === "first" || state.phase === "again";
+  return (
+    <section class="lists search" aria-label={words.title}>
+      <SearchBox q={q} onQ={setQ} onNow={() => void search(q)} />
+      <p class="search-count" role="status">
+        {summary(state, words)}
+      </p>
+      {state.phase === "failed" && (
+        <p class="lists-empty wrong" role="alert">
+          {words.failed}{" "}
+          <button class="plain" onClick={() => void search(q)}>
+            {texts.retry}
+          </button>
+        </p>
+      )}
+      {state.phase === "first" && (
+        <div class="skeleton" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+          <i />
+        </div>
+      )}
+      {state.phase === "done" && state.results.length === 0 && (
+        <div class="lists-empty">
+          <p>{q.trim() === "" ? words.nothing : words.empty}</p>
+          {q.trim() !== "" && <p>{words.emptyHint}</p>}
+        </div>
+      )}
+      <ol class={busy ? "rows stale" : "rows"} aria-busy={busy}>
+        {state.results.map((result) => (
+          <ResultRow key={result.ticket} result={result} selected={result.ticket === open} />
+        ))}
+      </ol>
+      {state.next !== null && !busy && (
+        <button class="more" aria-disabled={state.phase === "more"} onClick={() => state.phase !== "more" && void search(q, state.next ?? undefined)}>
+          {state.phase === "more" ? words.loadingMore : words.more}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function summary(state: SearchState, words: typeof texts.search): string {
+  if (state.phase === "first") return words.loading;
+  if (state.results.length === 0) return "";
+  const count = words.results(state.results.length, state.next !== null);
+  return state.q.trim() === "" ? `${words.newest} · ${count}` : count;
+}

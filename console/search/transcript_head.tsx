@@ -1,0 +1,95 @@
+import { useState } from "preact/hooks";
+import { dayTime, formatTicket, sameDay, shortTime } from "../../client/format";
+import { departmentName, download, type Transcript } from "../../client/transcript";
+import { Badge } from "../chat/chat_header";
+import { DownloadIcon, PrintIcon } from "../icons";
+import { formatRoute } from "../route";
+import { texts } from "../texts";
+import { transcriptPath } from "./calls";
+
+export function TranscriptHead({ transcript, hits }: { transcript: Transcript; hits: number | null }) {
+  const words = texts.transcript;
+  const { ticket, customer, sealed, accesses, rating } = transcript;
+  const facts: [string, string | undefined][] = [
+    [texts.customer.order, transcript.order],
+    [texts.customer.product, transcript.product],
+    [texts.customer.department, departmentName(transcript.department)],
+    [words.answeredBy, transcript.agent_name ?? words.nobody],
+    [words.time, span(transcript)],
+    [texts.customer.rating, rating === undefined ? undefined : texts.customer.rated(rating)],
+    [words.accesses, accesses === undefined || accesses.length === 0 ? undefined : accesses.slice(-3).map(({ who }) => who).join(", ")],
+  ];
+  const open = transcript.state !== "closed" && transcript.state !== "closing";
+  return (
+    <header class="reading-head">
+      <p class="muted" dir="auto">
+        {transcript.site_name}
+      </p>
+      <h1>
+        <span class="number">{formatTicket(ticket)}</span> <bdi>{customer?.name ?? transcript.customer_name ?? texts.anonymous}</bdi>{" "}
+        {customer !== undefined && <Badge verified={customer.verified} />}
+      </h1>
+      <p dir="auto">{transcript.topic ?? texts.noTopic}</p>
+      <dl class="facts">
+        {facts.map(([label, value]) =>
+          value === undefined ? null : (
+            <div key={label}>
+              <dt>{label}</dt>
+              <dd dir="auto">{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      <p class={sealed === null ? "seal" : "seal done"}>
+        {sealed === null ? (
+          words.notSealed
+        ) : (
+          <>
+            <strong>
+              {words.sealed} <span aria-hidden="true">✓</span>
+            </strong>{" "}
+            {words.sealedWhy(dayTime(sealed.at))}
+          </>
+        )}
+      </p>
+      <Actions ticket={ticket} open={open} />
+      {hits !== null && <p class="muted">{words.hits(hits)}</p>}
+    </header>
+  );
+}
+
+function Actions({ ticket, open }: { ticket: number; open: boolean }) {
+  const words = texts.transcript;
+  const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
+
+  async function save(): Promise<void> {
+    if (state === "busy") return;
+    setState("busy");
+    const saved = download(`${transcriptPath(ticket)}/export.json`, `transcript-${ticket}.json`);
+    setState(await saved.then(() => "idle" as const, () => "failed" as const));
+  }
+
+  return (
+    <div class="actions">
+      <button onClick={save} aria-disabled={state === "busy"}>
+        <DownloadIcon /> {state === "busy" ? words.downloading : words.download}
+      </button>
+      <button onClick={() => print()}>
+        <PrintIcon /> {words.print}
+      </button>
+      {open && (
+        <a class="button" href={formatRoute({ page: "chat", ticket })}>
+          {words.openChat}
+        </a>
+      )}
+      <p class="wrong" role="alert">
+        {state === "failed" && words.downloadFailed}
+      </p>
+    </div>
+  );
+}
+
+function span({ opened_at: from, closed_at: to }: Transcript): string {
+  if (to === undefined) return texts.transcript.stillOpen(dayTime(from));
+  return `${dayTime(from)} – ${sameDay(from, to) ? shortTime(to) : dayTime(to)}`;
+}
