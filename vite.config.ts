@@ -41,7 +41,7 @@ export default defineConfig(({ mode }) => {
   const pages = Object.fromEntries(Object.entries(PAGES[mode] ?? {}).filter(([, source]) => existsSync(resolve(root, source))));
   const loader = { entry: resolve(root, "widget/embed.ts"), formats: ["iife" as const], name: "chatWidget", fileName: () => "widget.js" };
   // Lightning CSS rewrites light-dark() for browsers that lack it; everything else we use is in all of these.
-  const browsers = ["chrome100", "firefox105", "safari15.6"];
+  const browsers = ["chrome105", "firefox110", "safari16.4"];
   return {
     root,
     publicDir: false,
@@ -51,7 +51,7 @@ export default defineConfig(({ mode }) => {
       outDir: "chatserver/web/static",
       emptyOutDir: mode === "pages",
       assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
+      modulePreload: false,
       reportCompressedSize: false,
       ...(mode === "loader" ? { lib: loader } : { rolldownOptions: { input: pages } }),
     },

@@ -1,4 +1,4 @@
-/** What a chat is made of on every page: the text of a message, its ticks, a banner. Texts come from the page. */
+/** What a chat is made of on every page: the text of a message, its ticks. Texts come from the page. */
 
 import type { ComponentChildren } from "preact";
 import type { Status } from "../chat_state";
@@ -39,13 +39,5 @@ export function Ticks({ status, label }: { status: Status; label: string }) {
     <span class={`ticks ${status}`} role="img" aria-label={label} title={label}>
       <Shape />
     </span>
-  );
-}
-
-export function Banner({ tone, children }: { tone: "info" | "warn" | "danger" | "ok"; children: ComponentChildren }) {
-  return (
-    <div class={`banner ${tone}`} role="status">
-      {children}
-    </div>
   );
 }

@@ -1,0 +1,63 @@
+/** After the end: how was it, where to read it again, and a new chat. */
+
+import { Component, createRef } from "preact";
+import type { ChatState } from "../../client/chat_state";
+import { StarIcon } from "../../client/ui/icons";
+import type { Room } from "./room";
+import { texts } from "./texts";
+
+interface Props {
+  room: Room;
+  chat: ChatState;
+}
+
+export class Ended extends Component<Props, { rating: number }> {
+  override state = { rating: 0 };
+  private comment = createRef<HTMLTextAreaElement>();
+
+  private readonly send = (event: Event) => {
+    event.preventDefault();
+    if (this.state.rating) this.props.room.rate(this.state.rating, this.comment.current?.value.trim() ?? "");
+  };
+
+  render({ room, chat }: Props, { rating }: { rating: number }) {
+    const rated = chat.info?.rating || chat.pending.some((item) => item.kind === "rated" && item.status !== "failed");
+    return (
+      <div class="ended">
+        {rated ? (
+          <p role="status">{texts.thanks}</p>
+        ) : (
+          <form onSubmit={this.send}>
+            <fieldset class="stars">
+              <legend>{texts.rate}</legend>
+              {[1, 2, 3, 4, 5].map((count) => (
+                <label key={count} class={count <= rating ? "on" : undefined}>
+                  <input type="radio" name="rating" checked={count === rating} onChange={() => this.setState({ rating: count })} />
+                  <StarIcon />
+                  <span class="visually-hidden">{texts.stars(count)}</span>
+                </label>
+              ))}
+            </fieldset>
+            {rating > 0 && (
+              <>
+                <label>
+                  <span>
+                    {texts.comment} <small>({texts.optional})</small>
+                  </span>
+                  <textarea ref={this.comment} rows={2} maxLength={1_000} dir="auto" />
+                </label>
+                <button type="submit">{texts.sendRating}</button>
+              </>
+            )}
+          </form>
+        )}
+        <button type="button" class="primary" onClick={() => room.leave()}>
+          {texts.startNew}
+        </button>
+        <a class="quiet" href="/inbox" target="_blank" rel="noopener">
+          {texts.read}
+        </a>
+      </div>
+    );
+  }
+}

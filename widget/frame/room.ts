@@ -1,0 +1,146 @@
+/** The one chat of the panel: its socket, what a person does in it, and what the page around it is told. */
+
+import { type ChatState, lastSeq, unreadCount } from "../../client/chat_state";
+import { Chats } from "../../client/chats";
+import { claimDevice } from "../../client/device";
+import { socketUrl } from "../../client/socket";
+import { ChatScreen } from "./chat";
+import type { FirstMessage, Panel } from "./panel";
+
+export class Room {
+  readonly View = ChatScreen;
+  chats?: Chats;
+  /** How far this person had read when the panel was opened: what is new stands below a line. */
+  readWhenShown?: number;
+
+  /** What the first message came with, for another try. */
+  private first?: FirstMessage;
+  private told: { unread?: number; live?: boolean; ticket?: number; ended?: boolean; blocked?: boolean } = {};
+
+  constructor(private readonly panel: Panel) {}
+
+  get chat(): ChatState | undefined {
+    return this.chats?.get(this.panel.kept.chat ?? "");
+  }
+
+  get ended(): boolean {
+    const state = this.chat?.info?.state;
+    return state === "closed" || state === "closing";
+  }
+
+  async start(): Promise<Chats> {
+    if (this.chats) return this.chats;
+    const { panel } = this;
+    const { device, store } = await claimDevice(panel.scope, panel.store);
+    const chats = new Chats({ reader: "customer", scope: panel.scope, device, store, url: socketUrl(), getPass: () => panel.getPass() });
+    this.chats = chats;
+    chats.subscribe(() => this.changed());
+    const { chat = "" } = panel.kept;
+    if (Number(chat)) chats.attach(Number(chat));
+    else if (!chats.get(chat)) panel.keep({ chat: undefined }); // its `open_chat` was another tab's, or in memory only
+    chats.socket.start();
+    return chats;
+  }
+
+  async open(first: FirstMessage): Promise<void> {
+    this.first = first;
+    const { panel } = this;
+    const { text, topic, order, name } = first;
+    const { locale, page_url } = panel.options;
+    const opened = (await this.start()).open({
+      text,
+      topic: topic?.label,
+      department: topic?.department,
+      order: order || undefined,
+      name: name || undefined,
+      locale,
+      page_url,
+    });
+    panel.keep({ chat: opened.chat, code: undefined });
+    opened.done.then(
+      (ack) => panel.keep({ chat: String(ack.ticket), code: ack.access_code }),
+      () => {},
+    );
+  }
+
+  post(text: string): void {
+    this.chats?.postMessage(this.panel.kept.chat ?? "", text);
+  }
+
+  retry(key: string): void {
+    const text = this.chats?.discard(this.panel.kept.chat ?? "", key);
+    if (text === undefined) return;
+    if (this.chat?.ticket) this.post(text);
+    else void this.panel.open({ ...this.first, text });
+  }
+
+  discard(key: string): void {
+    this.chats?.discard(this.panel.kept.chat ?? "", key);
+    if (!this.chat?.ticket && !this.chat?.pending.length) this.panel.leave();
+  }
+
+  end(): void {
+    if (this.chat) this.chats?.send({ op: "close_chat", ticket: this.chat.ticket });
+  }
+
+  rate(rating: number, text?: string): void {
+    if (this.chat) this.chats?.send({ op: "rate_chat", ticket: this.chat.ticket, rating, text: text || undefined });
+  }
+
+  typing(): void {
+    if (this.chat?.ticket) this.chats?.socket.typing(this.chat.ticket);
+  }
+
+  /** Everything on the screen was seen. */
+  seen(): void {
+    if (this.panel.shown && document.visibilityState === "visible" && this.chat?.ticket) this.chats?.read(this.chat.ticket);
+  }
+
+  focus(): void {
+    this.panel.focus();
+  }
+
+  leave(): void {
+    if (this.chat?.ticket) this.chats?.detach(this.chat.ticket);
+    this.readWhenShown = undefined;
+    this.panel.leave();
+  }
+
+  shown(): void {
+    this.readWhenShown = this.readSeq();
+    this.tellPage();
+  }
+
+  private changed(): void {
+    const { chat, panel, chats } = this;
+    if (chat && chats?.isGone(chat.ticket)) {
+      panel.lost = true;
+      this.leave();
+    }
+    const status = chats?.status;
+    if (status?.phase === "waiting" && status.blocked && !this.told.blocked) {
+      this.told.blocked = true;
+      void panel.report("socket");
+    }
+    this.readWhenShown ??= this.readSeq();
+    this.tellPage();
+    panel.tell();
+  }
+
+  private readSeq(): number | undefined {
+    const { chat } = this;
+    return chat?.info && (chat.reads[chat.info.me] ?? (unreadCount(chat) ? 0 : lastSeq(chat)));
+  }
+
+  private tellPage(): void {
+    const { chat, told, ended, panel } = this;
+    const unread = chat && !panel.shown ? unreadCount(chat) : 0;
+    const live = Boolean(chat) && !ended;
+    const ticket = chat?.ticket;
+    if (unread !== told.unread) panel.page.tell({ chat: "unread", count: unread });
+    if (live !== told.live) panel.page.tell({ chat: "live", live });
+    if (ticket && ticket !== told.ticket) panel.page.tell({ chat: "event", name: "ticket", ticket });
+    if (ticket && ended && !told.ended) panel.page.tell({ chat: "event", name: "ended", ticket });
+    this.told = { ...told, unread, live, ticket, ended };
+  }
+}
