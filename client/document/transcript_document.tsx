@@ -22,7 +22,7 @@ export function TranscriptDocument({ entries, hits = NO_HITS, current = null, at
     <div class="document">
       {days.map((day) => (
         <section key={day.key} class="document-day" aria-label={longDay(day.at)}>
-          <h3 class="document-date">{longDay(day.at)}</h3>
+          <h2 class="document-date">{longDay(day.at)}</h2>
           <ol class="document-entries">
             {day.passages.map((passage) => (
               <PassageRow key={passage.key} passage={passage} hits={hits} current={current} at={at} />
