@@ -1,6 +1,7 @@
 /** The agent console. */
 
 import { render } from "preact";
+import { adoptRegion } from "../client/format";
 import { App } from "./app";
 import { setupSecret } from "./route";
 
@@ -8,5 +9,6 @@ import { setupSecret } from "./route";
 const secret = setupSecret(location.hash);
 if (secret !== null) history.replaceState(null, "", location.pathname);
 
+adoptRegion();
 const root = document.getElementById("app");
 if (root !== null) render(<App secret={secret} />, root);

@@ -12,7 +12,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
   const state = desk.chats.get(ticket);
   const item = desk.itemOf(ticket);
   const info = state?.info;
-  if (info === undefined) return <aside class="customer" aria-label={words.title} />;
+  if (info === undefined) return <aside class="customer-pane" aria-label={words.title} />;
 
   const name = info.customer_name ?? item?.name;
   const verified = item?.verified ?? false;
@@ -31,7 +31,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
     [words.rating, info.rating === undefined ? undefined : words.rated(info.rating)],
   ];
   return (
-    <aside class="customer" aria-labelledby="customer-title">
+    <aside class="customer-pane" aria-labelledby="customer-title">
       <header class="customer-head">
         <h2 id="customer-title">
           <span class="visually-hidden">{words.title}: </span>

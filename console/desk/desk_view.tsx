@@ -84,15 +84,17 @@ export function DeskView({ onSignOut, onEnded }: DeskViewProps) {
         <Notice />
       </div>
       <Rail searching={searching} waiting={waiting} unread={unread} onKeys={() => setKeys(true)} onSignOut={onSignOut} name={desk.agent.name} />
-      {searching ? <SearchPane route={route} /> : <ListsPane selected={ticket} />}
-      <main class="desk-main">
-        {route.page === "transcript" ? (
-          <TranscriptPane key={route.ticket} ticket={route.ticket} at={route.at} words={route.q} />
-        ) : ticket !== null ? (
-          <ChatPane key={ticket} ticket={ticket} closeAsked={closeAsked} onDetails={() => setDetails(!details)} details={details} />
-        ) : (
-          <Nothing searching={searching} waiting={waiting} />
-        )}
+      <main class="desk-work">
+        {searching ? <SearchPane route={route} /> : <ListsPane selected={ticket} />}
+        <div class="desk-main">
+          {route.page === "transcript" ? (
+            <TranscriptPane key={route.ticket} ticket={route.ticket} at={route.at} words={route.q} />
+          ) : ticket !== null ? (
+            <ChatPane key={ticket} ticket={ticket} closeAsked={closeAsked} onDetails={() => setDetails(!details)} details={details} />
+          ) : (
+            <Nothing searching={searching} waiting={waiting} />
+          )}
+        </div>
       </main>
       {ticket !== null && <CustomerPane key={ticket} ticket={ticket} onClose={() => setDetails(false)} />}
       <KeysDialog open={keys} onClose={() => setKeys(false)} />

@@ -25,6 +25,7 @@ export function ListsPane({ selected }: { selected: number | null }) {
 
   return (
     <div class="lists">
+      {selected === null && <h1 class="visually-hidden">{texts.rail.desk}</h1>}
       <section aria-labelledby="waiting-title" aria-busy={loadingQueue}>
         <header class="lists-head">
           <h2 id="waiting-title">

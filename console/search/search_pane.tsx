@@ -49,6 +49,7 @@ export function SearchPane({ route }: { route: Route }) {
   const busy = state.phase === "first" || state.phase === "again";
   return (
     <section class="lists search" aria-label={words.title}>
+      {open === null && <h1 class="visually-hidden">{words.title}</h1>}
       <SearchBox q={q} onQ={setQ} onNow={() => void search(q)} />
       <p class="search-count" role="status">
         {summary(state, words)}
