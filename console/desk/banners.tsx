@@ -53,7 +53,7 @@ export function Notice() {
   const notice = useCell(desk.notice);
   return (
     <div role="status">
-      {notice !== null && <div class="banner info">{notice}</div>}
+      {notice !== null && <p class="notice">{notice}</p>}
     </div>
   );
 }

@@ -79,10 +79,6 @@ export function DeskView({ onSignOut, onEnded }: DeskViewProps) {
 
   return (
     <div class={details ? "desk with-details" : "desk"} data-page={route.page}>
-      <div class="desk-top">
-        <Connection status={status} onNow={desk.chats.socket.wake} />
-        <Notice />
-      </div>
       <Rail searching={searching} waiting={waiting} unread={unread} onKeys={() => setKeys(true)} onSignOut={onSignOut} name={desk.agent.name} />
       <main class="desk-work">
         {searching ? <SearchPane route={route} /> : <ListsPane selected={ticket} />}
@@ -97,6 +93,10 @@ export function DeskView({ onSignOut, onEnded }: DeskViewProps) {
         </div>
       </main>
       {ticket !== null && <CustomerPane key={ticket} ticket={ticket} onClose={() => setDetails(false)} />}
+      <div class="desk-state">
+        <Connection status={status} onNow={desk.chats.socket.wake} />
+      </div>
+      <Notice />
       <KeysDialog open={keys} onClose={() => setKeys(false)} />
       <div class="visually-hidden" aria-live="polite">
         {said}
