@@ -5,10 +5,11 @@ locked": a transaction that writes takes the write lock when it begins (BEGIN IM
 into a writing one cannot wait, SQLite refuses it at once), and every connection waits up to 10 s for that lock.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ _WRITES = "transcripts_writes"
 def open_database(url: str) -> AsyncEngine:
     """Opens `sqlite:///path` (`sqlite:////absolute/path`) or `postgresql://…`, as an operator writes it.
 
-    Nothing is read yet: an unreachable server shows up at the first transaction. Close with `await engine.dispose()`.
+    A SQLite file is tried at once (and made if it is not there); a server that cannot be reached shows up at the first
+    transaction. Close with `await engine.dispose()`.
 
     Raises:
-        StoreUnavailableError: not a database address, or a folder that is missing or not writable.
+        StoreUnavailableError: not a database address, a folder that is missing or not writable, not a database.
     """
     try:
         parsed = make_url(url)
@@ -107,14 +109,22 @@ def _sentence(url: URL, exc: BaseException) -> str:
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        folder = Path(url.database).absolute().parent
-        if not folder.is_dir():
-            raise StoreUnavailableError(f"the database's folder {folder} does not exist")
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": BUSY_MS / 1000})
+    if url.database and url.database != ":memory:":
+        _try_file(engine, Path(url.database).absolute())
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _try_file(engine: AsyncEngine, path: Path) -> None:
+    """Opens the file once, so that a wrong path is told when the program starts and not at the first message."""
+    if not path.parent.is_dir():
+        raise StoreUnavailableError(f"the database's folder {path.parent} does not exist")
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise StoreUnavailableError(_sentence(engine.url, sqlite3.OperationalError("readonly database")))
+    with _plain_errors(engine), closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
+        _set_pragmas(connection.cursor())
 
 
 def _open_postgresql(url: URL) -> AsyncEngine:
@@ -128,16 +138,22 @@ def _open_postgresql(url: URL) -> AsyncEngine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions on its own: _begin_sqlite does
-    cursor = connection.cursor()
     try:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        cursor.execute("PRAGMA journal_mode")
-        if cursor.fetchone()[0] != "wal":
-            _switch_to_wal(cursor)
-        cursor.execute("PRAGMA synchronous = FULL")  # durable means: on the disk, also after a power cut
-        cursor.execute("PRAGMA foreign_keys = ON")
-    finally:
+        cursor = connection.cursor()
+        _set_pragmas(cursor)
         cursor.close()
+    except BaseException:
+        connection.close()  # SQLAlchemy would leave it to the garbage collector, with its thread
+        raise
+
+
+def _set_pragmas(cursor: Any) -> None:
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode")
+    if cursor.fetchone()[0] != "wal":
+        _switch_to_wal(cursor)
+    cursor.execute("PRAGMA synchronous = FULL")  # durable means: on the disk, also after a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
 
 
 def _switch_to_wal(cursor: Any) -> None:

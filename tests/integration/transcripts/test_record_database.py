@@ -113,10 +113,29 @@ def test_an_address_that_cannot_be_right_is_refused_plainly(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Dear diary, " * 100)
-    engine = open_database(f"sqlite:///{tmp_path}/notes.txt")
     with pytest.raises(StoreUnavailableError, match=r"notes\.txt is not a SQLite database"):
+        open_database(f"sqlite:///{tmp_path}/notes.txt")
+
+
+def test_a_folder_in_place_of_the_file_is_plain(tmp_path: Path) -> None:
+    os.mkdir(tmp_path / "chat.db")
+    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+        open_database(f"sqlite:///{tmp_path}/chat.db")
+
+
+def test_a_file_that_may_not_be_written_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "chat.db").touch()
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everything, and tests run as root too
+    with pytest.raises(StoreUnavailableError, match="cannot be written"):
+        open_database(f"sqlite:///{tmp_path}/chat.db")
+
+
+async def test_a_file_that_goes_bad_later_is_plain_too(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
+    (tmp_path / "chat.db").write_text("Dear diary, " * 100)
+    with pytest.raises(StoreUnavailableError, match="is not a SQLite database"):
         await upgrade(engine)
     await engine.dispose()
 
@@ -125,12 +144,4 @@ async def test_a_database_without_tables_says_what_to_do(tmp_path: Path) -> None
     engine = open_database(f"sqlite:///{tmp_path}/chat.db")
     with pytest.raises(StoreUnavailableError, match="migrate"):
         await Store(engine).chat(TICKET)
-    await engine.dispose()
-
-
-async def test_a_folder_in_place_of_the_file_is_plain(tmp_path: Path) -> None:
-    os.mkdir(tmp_path / "chat.db")
-    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
-    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
-        await upgrade(engine)
     await engine.dispose()
