@@ -17,6 +17,7 @@ from transcripts.chat import Chat
 from transcripts.database import read, write
 from transcripts.entry import ChatBatch, Entry, Participant
 from transcripts.rows import chat_of, entry_of, participant_of
+from transcripts.segment import Segment, segment_of
 
 WINDOW = 16
 """Commands remembered for each (participant, device): a client has at most 16 in flight (protocol.md, Limits)."""
@@ -135,6 +136,13 @@ class Store:
                 reads=reads,
                 windows=await _windows(connection, ticket),
             )
+
+    async def last_segment(self, ticket: int) -> Segment | None:
+        """The newest segment of the chat's seal; None while nothing of it is sealed."""
+        question = select(schema.seals).where(schema.seals.c.ticket == ticket).order_by(schema.seals.c.from_seq.desc())
+        async with read(self._engine) as connection:
+            row = (await connection.execute(question.limit(1))).mappings().first()
+            return segment_of(dict(row)) if row else None
 
     async def record_access(self, ticket: int, who: str, how: str, at: int) -> None:
         """Notes that somebody opened the transcript. Shown to the customer and to staff."""

@@ -1,0 +1,137 @@
+"""Saying something in a chat: `post_message`, `post_note`, and the signs that somebody reads or types.
+
+The way of a message has no task, queue or future of its own: checked, one script, answered from the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from chatserver.actions.author import Author
+from chatserver.actions.text import clean
+from chatserver.broker.event import transient_event
+from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
+from chatserver.errors import ChatError
+from chatserver.ids import new_id
+from chatserver.model.chat import ANY_STATE, OPEN_STATES
+from chatserver.model.person import Participant
+from chatserver.stores.chats import Chats
+from chatserver.wire.commands import PostMessage, PostNote
+
+# Called once with the entry and the text as stored (None where it is the one that was sent), or with the reason why
+# not.
+Done = Callable[[Accepted | ChatError, str | None], None]
+
+
+class Messages:
+    """Appends what people say."""
+
+    def __init__(self, chats: Chats) -> None:
+        self._chats = chats
+        self._log: ChatLog = chats.log
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def post_message(self, author: Author, command: PostMessage, participant: Participant, done: Done) -> None:
+        """Says something to everybody in the chat.
+
+        Raises:
+            TooBigError, InvalidCommandError: at once; `done` is not called then.
+        """
+        masked = clean(command.text, keep=command.keep)
+        self._send(
+            Draft(
+                ticket=command.ticket,
+                kind="message",
+                role=author.person.role,
+                entry_id=new_id(),
+                person_id=author.person.id,
+                participant=participant.id,
+                device=author.device,
+                n=command.n,
+                name=participant.name,
+                text=masked.text,
+                keep=tuple(command.keep),
+                masked=tuple(masked.kinds),
+                right="post",
+                states=OPEN_STATES,
+                gen=command.gen,
+            ),
+            author.origin,
+            command.text,
+            done,
+        )
+
+    def post_note(self, author: Author, command: PostNote, participant: Participant, done: Done) -> None:
+        """Says something to staff, at any time.
+
+        Raises:
+            TooBigError, InvalidCommandError: at once; `done` is not called then.
+        """
+        masked = clean(command.text, keep=command.keep)
+        self._send(
+            Draft(
+                ticket=command.ticket,
+                kind="note",
+                role=author.person.role,
+                entry_id=new_id(),
+                person_id=author.person.id,
+                participant=participant.id,
+                device=author.device,
+                n=command.n,
+                name=participant.name,
+                text=masked.text,
+                audience="staff",
+                keep=tuple(command.keep),
+                masked=tuple(masked.kinds),
+                right="note",
+                states=ANY_STATE,
+                gen=None,
+            ),
+            author.origin,
+            command.text,
+            done,
+        )
+
+    def read(self, author: Author, ticket: int, participant: Participant, seq: int) -> None:
+        """The reader has seen everything up to here."""
+        self._log.read(ticket, participant, seq, author.origin)
+
+    def typing(self, author: Author, ticket: int, participant: Participant) -> None:
+        """About to say something."""
+        fields: dict[str, str | int] = {"ticket": ticket, "type": "typing", "participant": participant.id}
+        if participant.name:
+            fields["name"] = participant.name
+        self._log.publish(ticket, transient_event(**fields), author.origin)
+
+    def _send(self, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
+        changed = draft.text if draft.text != sent_text else None
+
+        def answered(answer: Accepted | ChatError) -> None:
+            if isinstance(answer, MissingChat):
+                self._later(self._rebased(draft, origin, sent_text, done))
+            elif isinstance(answer, Accepted) and answer.dup and answer.event is None:
+                self._later(self._remembered(draft, changed, done))
+            else:
+                done(answer, changed)
+
+        self._log.send(draft, origin, answered)
+
+    def _later(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # a coroutine of ours
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _rebased(self, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
+        try:
+            await self._chats.rebase(draft.ticket)
+        except ChatError as error:
+            done(error, None)
+        else:
+            self._send(draft, origin, sent_text, done)
+
+    async def _remembered(self, draft: Draft, changed: str | None, done: Done) -> None:
+        try:
+            done(await self._chats.accepted_before(draft.ticket, draft.participant, draft.device, draft.n), changed)
+        except ChatError as error:
+            done(error, None)

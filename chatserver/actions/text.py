@@ -1,0 +1,43 @@
+"""What happens to every free text at the edge, once: normalised, freed of control characters, bounded, masked (DESIGN
+§4.5).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from chatserver.errors import InvalidCommandError, TooBigError
+from transcripts.masking import Masked, mask
+
+MAX_CHARS = 4096
+
+# Control characters but tab and line feed, and the bidirectional overrides that make a text read as what it is not.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def clean(text: str, *, keep: Sequence[str] = ()) -> Masked:
+    """A message as it is stored and shown.
+
+    Raises:
+        TooBigError: over 4,096 characters.
+        InvalidCommandError: nothing to read in it.
+    """
+    if len(text) > MAX_CHARS:
+        raise TooBigError(f"A message has at most {MAX_CHARS} characters, this one has {len(text)}.")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if not text.isprintable():
+        text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not text.strip():
+        raise InvalidCommandError("There is no text in it.")
+    return mask(text.rstrip(), keep)
+
+
+def clean_line(text: str | None) -> str | None:
+    """A name, topic, order number …: one line, masked; None when there is nothing in it."""
+    if text is None:
+        return None
+    line = " ".join(_CONTROL.sub("", unicodedata.normalize("NFC", text)).split())
+    return mask(line, ()).text if line else None

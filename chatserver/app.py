@@ -1,0 +1,141 @@
+"""The composition root of a web process: wires settings, stores, hub and edge into one ASGI application.
+
+`create_app` runs under any ASGI server; `chatserver serve` runs it under uvicorn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from transcripts.search import Search
+
+from chatserver.actions.lifecycle import Lifecycle
+from chatserver.actions.messages import Messages
+from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
+from chatserver.config import Settings
+from chatserver.hub.hub import Hub
+from chatserver.keys import Keys
+from chatserver.signing import Signer
+from chatserver.stores.chats import Chats
+from chatserver.stores.directory import Directory
+from chatserver.stores.queue import Queue
+from chatserver.stores.secrets import Secrets
+from chatserver.stores.tickets import TicketNumbers
+from chatserver.web.agent_api import AgentApi
+from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
+from chatserver.web.customer_api import CustomerApi
+from chatserver.web.error_mapping import HANDLERS
+from chatserver.web.pages import Pages
+from chatserver.web.services import Services
+from chatserver.web.transcript_api import TranscriptApi
+from transcripts.database import open_database, read
+from transcripts.errors import TranscriptError
+from transcripts.seal import SealKey
+from transcripts.store import Store
+
+log = structlog.get_logger()
+
+
+def open_redis(url: str) -> Redis:
+    """redis-py, for everything that is not the hot path. Two tries: its default of ten stalls a request for seconds."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
+    return Redis.from_url(url, retry=retry, socket_timeout=5, socket_connect_timeout=3, protocol=2)
+
+
+class ChatServer:
+    """One web process: an ASGI application with a life cycle."""
+
+    def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
+        engine = open_database(settings.database)
+        hub = Hub()
+        self._engine, self._redis = engine, open_redis(redis_url)
+        self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)
+        store, directory = Store(engine), Directory(engine)
+        self._tickets = TicketNumbers(engine)
+        signer = Signer(keys.token)
+        chats = Chats(ChatLog(self._link), store, directory)
+        queue = Queue(self._link)
+        seal_key = SealKey.from_bytes(keys.seal)
+        self.services = Services(
+            link=self._link,
+            hub=hub,
+            chats=chats,
+            queue=queue,
+            messages=Messages(chats),
+            lifecycle=Lifecycle(chats, queue, self._tickets, signer=signer, access_key=keys.access),
+            directory=directory,
+            store=store,
+            search=Search(engine),
+            secrets=Secrets(self._redis),
+            signer=signer,
+            access_key=keys.access,
+            seal_keys={seal_key.key_id: seal_key.public},
+            customer_rate=settings.customer_rate,
+            agent_rate=settings.agent_rate,
+        )
+        origins = frozenset(settings.public_origins)
+        secure = settings.public_origins[0].startswith("https:")
+        self._socket = SocketApp(lambda: self.services, origins)
+        self._http = Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/readyz", self._readyz),
+                *CustomerApi(self.services, origins).routes(),
+                *AgentApi(self.services, origins, secure=secure).routes(),
+                *TranscriptApi(self.services, origins).routes(),
+                *Pages(self.services, origins=settings.public_origins, shows_demo=settings.shows_demo).routes(),
+            ],
+            middleware=[Middleware(GZipMiddleware, minimum_size=500)],
+            exception_handlers=HANDLERS,
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        await self._link.start()
+        self.services.hub.start(self._link, self.services.chats, self.services.queue)
+        await self._tickets.start()
+        try:
+            yield
+        finally:
+            await self.services.hub.stop()
+            await self._link.stop()
+            await self._redis.aclose()
+            await self._engine.dispose()
+
+    async def _healthz(self, request: Request) -> Response:
+        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+    async def _readyz(self, request: Request) -> Response:
+        problems = [] if self._link.ready else ["Redis does not answer"]
+        try:
+            async with read(self._engine) as db:
+                await db.execute(text("SELECT 1"))
+        except TranscriptError as exc:
+            problems.append(str(exc))
+        ready = {"ready": not problems} | ({"problems": problems} if problems else {})
+        return JSONResponse(ready, status_code=503 if problems else 200, headers={"Cache-Control": "no-store"})
+
+
+def create_app(settings: Settings, keys: Keys, *, redis_url: str) -> ChatServer:
+    """The ASGI application of one process."""
+    return ChatServer(settings, keys, redis_url=redis_url)

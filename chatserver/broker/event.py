@@ -1,0 +1,126 @@
+"""The bytes of an entry, as stored, published, resumed and sent unchanged to every MessagePack client.
+
+    head      de 00 nn  "op" "entry"
+    numbers   "epoch" u32  "seq" u32  "prev" u32  "at" u64                 put in by the script
+    body      "entry_id" str[36]  "audience" "all" | "staff"  …            encoded once by the hub
+
+All positions up to the audience are fixed, so that nobody has to decode an entry to order, filter or forward it. In
+pub/sub a kind and the number of the connection it came from stand in front.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+ENTRY: Final = 0x45  # E
+DURABLE: Final = 0x44  # D
+TRANSIENT: Final = 0x54  # T: typing, read
+VERSIONED: Final = 0x56  # V: an event of a topic
+ENVELOPE: Final = 9  # kind and origin
+NOBODY: Final = bytes(8)
+
+_OP = b"\xa2op\xa5entry"
+_OP_EVENT = b"\xa2op\xa5event"
+_NUMBERS: Final = 4  # epoch, seq, prev, at
+_ID_AT, _ID_END, _AUDIENCE_AT, _BODY_AT = 65, 101, 110, 54
+_STAFF_MARK = 0xA5  # a string of five: "staff"
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_event = msgspec.msgpack.Decoder().decode
+_u32 = struct.Struct(">I").unpack_from
+_u64 = struct.Struct(">Q").unpack_from
+
+
+def entry_parts(
+    *, entry_id: str, audience: str, ticket: int, kind: str, role: str, participant: str, optional: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
+    """Head and body of a new entry; `optional` are its further fields, those that are None or empty are left out."""
+    fields: dict[str, Any] = {
+        "entry_id": entry_id,
+        "audience": audience,
+        "ticket": ticket,
+        "kind": kind,
+        "role": role,
+        "participant": participant,
+        **{name: value for name, value in optional.items() if value is not None and value != () and value != {}},
+    }
+    return _head(_OP, len(fields) + _NUMBERS + 1), _pairs(fields)
+
+
+def whole_entry(head: bytes, body: bytes, *, epoch: int, seq: int, prev: int, at: int) -> bytes:
+    """The same bytes as the script makes: for entries that come back from SQL."""
+    return b"%b\xa5epoch\xce%b\xa3seq\xce%b\xa4prev\xce%b\xa2at\xcf%b%b" % (
+        head,
+        epoch.to_bytes(4, "big"),
+        seq.to_bytes(4, "big"),
+        prev.to_bytes(4, "big"),
+        at.to_bytes(8, "big"),
+        body,
+    )
+
+
+def transient_event(**fields: Any) -> bytes:
+    """An event of a chat that is not stored: typing, read, queue."""
+    return _encode({"op": "event", "topic": "chat", **fields})
+
+
+def versioned_parts(**fields: Any) -> tuple[bytes, bytes]:
+    """Head and body of a topic's event; the script puts the version between them."""
+    return _head(_OP_EVENT, len(fields) + 2), _pairs(fields)
+
+
+def open_ended_parts(*, last: str, **fields: Any) -> tuple[bytes, bytes]:
+    """The same for an event whose field `last` gets its value from the script, at the end."""
+    return _head(_OP_EVENT, len(fields) + 3), _pairs(fields) + _encode(last)
+
+
+def topicless_parts(**fields: Any) -> tuple[bytes, bytes]:
+    """The same for an event whose topic only the script knows."""
+    return _head(_OP_EVENT, len(fields) + 3), _pairs(fields)
+
+
+def event_epoch(event: bytes) -> int:
+    """The epoch in an entry's bytes."""
+    number: int = _u32(event, 19)[0]
+    return number
+
+
+def event_seq(event: bytes, offset: int = 0) -> int:
+    """The number of the entry whose bytes begin at `offset`."""
+    number: int = _u32(event, offset + 28)[0]
+    return number
+
+
+def event_prev(event: bytes) -> int:
+    """The entry before it that everybody may see."""
+    number: int = _u32(event, 38)[0]
+    return number
+
+
+def event_at(event: bytes) -> int:
+    """When it was appended, ms UTC."""
+    number: int = _u64(event, 46)[0]
+    return number
+
+
+def event_id(event: bytes) -> str:
+    """Its entry_id."""
+    return event[_ID_AT:_ID_END].decode()
+
+
+def for_staff_only(event: bytes, offset: int = 0) -> bool:
+    """Whether a customer must never get it."""
+    return event[offset + _AUDIENCE_AT] == _STAFF_MARK
+
+
+def _head(op: bytes, pairs: int) -> bytes:
+    return b"\xde%b%b" % (pairs.to_bytes(2, "big"), op)
+
+
+def _pairs(fields: Mapping[str, Any]) -> bytes:
+    encoded = _encode(fields)
+    return encoded[1:] if len(fields) < 16 else encoded[3:]

@@ -1,0 +1,337 @@
+"""A chat's numbered log in Redis: the scripts with typed arguments and answers.
+
+Guarantees, all by one script each: an entry is checked, deduped, numbered, appended and published together or not at
+all; the same command again answers the same; order is that of `seq`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chatserver.broker import event as events
+from chatserver.broker.keys import chat_key, open_key, rebase_lock, ticket_work_list, work_list
+from chatserver.broker.link import Link, as_error
+from chatserver.errors import (
+    ChatClosedError,
+    ChatError,
+    ConflictError,
+    GapError,
+    NotFoundError,
+    StaleGenError,
+    UnavailableError,
+)
+from chatserver.model.chat import LiveChat
+from chatserver.model.person import Participant
+
+OPEN_KEY_SECONDS = 7 * 86_400
+REBASE_LOCK_MS = 10_000
+RETRY_AFTER_MS = 1_000
+
+
+class MissingChat(ChatError):
+    """The chat has no keys in Redis: it is rebuilt from SQL, if it is there."""
+
+
+class Accepted(NamedTuple):
+    """The entry of a command. `dup`: executed before; with `seq` 0, only SQL still knows the number."""
+
+    seq: int
+    prev: int = 0
+    epoch: int = 0
+    at: int = 0
+    entry_id: str | None = None
+    dup: bool = False
+    event: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry on its way into the log."""
+
+    ticket: int
+    kind: str
+    role: str
+    entry_id: str
+    person_id: str
+    participant: str
+    device: str
+    n: int
+    name: str | None = None
+    text: str | None = None
+    data: Mapping[str, Any] | None = None
+    audience: str = "all"
+    keep: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    right: str = "post"
+    states: str = "queued active waiting"
+    gen: int | None = None
+    sets: tuple[tuple[str, str], ...] = ()
+
+    def fence(self) -> str:
+        """`gen` as the script takes it: a note is nobody's as owner, so it needs none."""
+        if self.right == "note":
+            return "-"
+        return "" if self.gen is None else str(self.gen)
+
+    def parts(self) -> tuple[bytes, bytes]:
+        """Head and body of its event."""
+        return events.entry_parts(
+            entry_id=self.entry_id,
+            audience=self.audience,
+            ticket=self.ticket,
+            kind=self.kind,
+            role=self.role,
+            participant=self.participant,
+            optional={
+                "name": self.name,
+                "text": self.text,
+                "data": self.data,
+                "device": self.device if self.n else None,
+                "n": self.n or None,
+                "keep": self.keep,
+                "masked": self.masked,
+            },
+        )
+
+
+def body_hash(kind: str, text: str | None, rating: object = None) -> bytes:
+    """Four bytes by which a retry is told from another command with the same `n`; taken after masking, so SQL can
+    repeat it.
+    """
+    return zlib.crc32(f"{kind}\0{text or ''}\0{rating or ''}".encode()).to_bytes(4, "big")
+
+
+class PageAnswer(NamedTuple):
+    """What PAGE found: `status` is ok, reset or trimmed."""
+
+    status: str
+    chat: LiveChat
+    events: list[bytes]
+
+
+class ChatLog:
+    """All chats' logs behind one link."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    def send(self, draft: Draft, origin: bytes, done: Callable[[Accepted | ChatError], None]) -> None:
+        """Appends; `done` gets the entry's numbers or the reason why not (`MissingChat`: rebuild, then again)."""
+        ticket = draft.ticket
+        head, body = draft.parts()
+        self.link.run(
+            "send",
+            (
+                chat_key(ticket, b":m"),
+                chat_key(ticket, b":x"),
+                ticket_work_list(b"dirty", ticket),
+                ticket_work_list(b"fin", ticket),
+            ),
+            (
+                ticket,
+                chat_key(ticket),
+                draft.person_id,
+                draft.participant,
+                draft.device,
+                draft.n,
+                body_hash(draft.kind, draft.text, (draft.data or {}).get("rating")),
+                draft.right,
+                draft.states,
+                draft.fence(),
+                draft.audience,
+                origin,
+                head,
+                body,
+                *(part for pair in draft.sets for part in pair),
+            ),
+            lambda reply: done(_answer(reply, draft.entry_id)),
+        )
+
+    async def open(
+        self,
+        opened: Draft,
+        message: Draft,
+        *,
+        participant: Participant,
+        info: bytes,
+        epoch: int,
+        origin: bytes,
+        create: bool,
+    ) -> int | None:
+        """Begins a chat with two entries; the time (ms UTC), or None when it exists already.
+
+        Raises:
+            MissingChat: it does not exist and `create` is False.
+            NotFoundError: it is another person's.
+        """
+        ticket = opened.ticket
+        head_1, body_1 = opened.parts()
+        head_2, body_2 = message.parts()
+        reply = await self.link.script(
+            "open",
+            (
+                chat_key(ticket, b":m"),
+                chat_key(ticket, b":x"),
+                ticket_work_list(b"dirty", ticket),
+                ticket_work_list(b"todo", ticket),
+            ),
+            (
+                ticket,
+                chat_key(ticket),
+                int(create),
+                epoch,
+                opened.person_id,
+                participant.id,
+                participant.line(),
+                message.device,
+                body_hash(message.kind, message.text),
+                origin,
+                head_1,
+                body_1,
+                head_2,
+                body_2,
+                "info",
+                info,
+            ),
+        )
+        if reply[0] == b"missing":
+            raise MissingChat
+        if reply[0] == b"not_found":
+            raise NotFoundError
+        return None if reply[0] == b"exists" else int(reply[0])
+
+    async def assign(self, draft: Draft, *, gen: int, participant: Participant, origin: bytes) -> Accepted:
+        """Makes the agent the owner, if `gen` is newer than the chat's.
+
+        Raises:
+            MissingChat, ChatClosedError, StaleGenError, GapError, ConflictError: nothing was changed.
+        """
+        ticket = draft.ticket
+        head, body = draft.parts()
+        reply = await self.link.script(
+            "assign",
+            (chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)),
+            (
+                ticket,
+                chat_key(ticket),
+                gen,
+                draft.person_id,
+                participant.id,
+                participant.line(),
+                draft.device,
+                draft.n,
+                body_hash(draft.kind, None),
+                origin,
+                head,
+                body,
+            ),
+        )
+        answer = _answer(reply, draft.entry_id)
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    async def page(
+        self, ticket: int, *, epoch: int = 0, seq: int = 0, entry_id: str = "", limit: int = 200
+    ) -> PageAnswer:
+        """What the stream has after the position.
+
+        Raises:
+            MissingChat: the chat has no keys.
+        """
+        reply = await self.link.script(
+            "page", (chat_key(ticket, b":m"), chat_key(ticket, b":x")), (epoch or "", seq, entry_id, limit)
+        )
+        if reply[0] == b"missing":
+            raise MissingChat
+        return PageAnswer(reply[0].decode(), LiveChat.from_meta(ticket, reply[1]), reply[2])
+
+    def read(self, ticket: int, participant: Participant, seq: int, origin: bytes) -> None:
+        """Moves a read marker; nobody waits for it."""
+        event = events.transient_event(ticket=ticket, type="read", participant=participant.id, seq=seq)
+        self.link.run(
+            "read",
+            (chat_key(ticket, b":m"), ticket_work_list(b"dirty", ticket)),
+            (ticket, chat_key(ticket), participant.person_id, participant.id, seq, origin, event),
+            lambda reply: None,
+        )
+
+    def publish(self, ticket: int, event: bytes, origin: bytes) -> None:
+        """Tells the others something that is not stored (typing)."""
+        self.link.send((b"PUBLISH", chat_key(ticket), b"T" + origin + event))
+
+    async def ticket_for(self, customer_id: str, key: str, fresh: int | None = None) -> int | None:
+        """The ticket that belongs to this chat_key; `fresh` becomes it if there is none yet."""
+        name = open_key(customer_id, key)
+        if fresh is None:
+            found = await self.link.call(b"GET", name)
+        else:
+            found = await self.link.call(b"SET", name, fresh, b"NX", b"GET", b"EX", OPEN_KEY_SECONDS)
+        return int(found) if found else fresh
+
+    async def queued(self, ticket: int) -> None:
+        """The chat is on its department's waiting list: nothing left to do for who sweeps up after crashes."""
+        await self.link.call(b"ZREM", ticket_work_list(b"todo", ticket), ticket)
+
+    async def lock_rebase(self, ticket: int, token: str) -> bool:
+        """One process rebuilds a chat at a time."""
+        return bool(await self.link.call(b"SET", rebase_lock(ticket), token, b"NX", b"PX", REBASE_LOCK_MS))
+
+    async def exists(self, ticket: int) -> bool:
+        """Whether the chat has its keys."""
+        return bool(await self.link.call(b"EXISTS", chat_key(ticket, b":m")))
+
+    async def fill(self, ticket: int, token: str, meta: Sequence[bytes | str | int]) -> bool:
+        """Writes the meta hash of a rebuilt chat, while the lock is still ours; False: somebody else did or will."""
+        keys = (
+            chat_key(ticket, b":m"),
+            chat_key(ticket, b":x"),
+            rebase_lock(ticket),
+            ticket_work_list(b"todo", ticket),
+            ticket_work_list(b"fin", ticket),
+        )
+        reply = await self.link.script("rebase", keys, (token, ticket, *meta))
+        return bool(reply == 1)
+
+    async def work(self, name: bytes, number: int, *, until: int | str = "+inf", limit: int = 500) -> list[int]:
+        """Tickets on a partition's work list, oldest first."""
+        found = await self.link.call(b"ZRANGE", work_list(name, number), b"-inf", until, b"BYSCORE", b"LIMIT", 0, limit)
+        return [int(ticket) for ticket in found]
+
+
+def _answer(reply: Any, entry_id: str) -> Accepted | ChatError:
+    if isinstance(reply, Exception):
+        error = as_error(reply) or UnavailableError()
+        error.details.setdefault("retry_after_ms", RETRY_AFTER_MS)
+        return error
+    first = reply[0]
+    if type(first) is int:
+        return Accepted(first, reply[1], reply[2], reply[3], entry_id)
+    if first == b"dup":
+        if len(reply) < 3:
+            return Accepted(reply[1], dup=True)
+        event = reply[2]
+        return Accepted(
+            reply[1],
+            events.event_prev(event),
+            events.event_epoch(event),
+            events.event_at(event),
+            events.event_id(event),
+            dup=True,
+            event=event,
+        )
+    if first == b"gap":
+        return GapError(last_n=reply[1])
+    return _ERRORS[first]()
+
+
+_ERRORS: dict[bytes, type[ChatError]] = {
+    b"missing": MissingChat,
+    b"not_found": NotFoundError,
+    b"chat_closed": ChatClosedError,
+    b"stale_gen": StaleGenError,
+    b"conflict": ConflictError,
+}

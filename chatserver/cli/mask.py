@@ -1,0 +1,30 @@
+"""`chatserver mask`: the masking rules as a filter."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import msgspec
+
+from chatserver.errors import ConfigError
+from transcripts.masking import mask
+
+
+class _Line(msgspec.Struct):
+    text: str
+
+
+@click.command("mask")
+def mask_command() -> None:
+    """Mask texts: JSON lines {"text"} on standard input, {"masked"} on standard output, in the same order."""
+    decode, encode = msgspec.json.Decoder(_Line).decode, msgspec.json.Encoder().encode
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if not line.strip():
+            continue
+        try:
+            text = decode(line).text
+        except msgspec.MsgspecError as exc:
+            raise ConfigError(f'line {number} is not {{"text": …}}: {exc}') from exc
+        sys.stdout.buffer.write(encode({"masked": mask(text).text}) + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,115 @@
+"""`chatserver serve`, `worker` and `migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from chatserver import __version__
+from chatserver.cli.common import data_option, settings_of
+from chatserver.config import Settings
+from chatserver.keys import Keys
+from chatserver.logs import configure
+from chatserver.preflight import RedisPlace, check_installation, join_redis, migrate
+
+SETUP_MINUTES = 15
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1, or CHAT_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 8000, or CHAT_PORT).")
+@data_option
+@click.option("--workers", type=click.IntRange(1, 256), help="Web processes (default 1, or CHAT_WORKERS).")
+@click.option("--no-worker", is_flag=True, help="Run the worker elsewhere: `chatserver worker`.")
+def serve(host: str | None, port: int | None, data: Path | None, workers: int | None, no_worker: bool) -> None:
+    """Run everything: pages, chats and, unless --no-worker, the worker."""
+    from chatserver.processes import Processes, bind, run_worker, serve_web
+
+    settings = settings_of(host=host, port=port, data=data, workers=workers)
+    configure(as_json=settings.log_json)
+    listener = bind(settings.host, settings.port)
+    settings = settings.with_options(port=listener.getsockname()[1])
+    keys = Keys.load(settings.data, os.environ)
+    place = join_redis(settings)
+    try:
+        needs_admin = asyncio.run(migrate(settings))
+        check_installation(settings, place.url)
+        setup = asyncio.run(_new_setup(place.url)) if needs_admin else None
+        processes = Processes()
+        for number in range(settings.workers):
+            processes.add(f"web {number + 1}", lambda ready: serve_web(settings, keys, place.url, listener, ready))
+        if not no_worker:
+            processes.add("worker", lambda ready: run_worker(settings, keys, place.url, ready))
+        code = processes.run(on_ready=lambda: _greet(settings, setup), each_second=_keeper(place))
+    finally:
+        listener.close()
+        place.leave()
+    raise SystemExit(code)
+
+
+@click.command()
+@data_option
+def worker(data: Path | None) -> None:
+    """Run the worker: the log into SQL, seals, search, sweeping up. More than one is harmless."""
+    from chatserver.processes import run_worker
+
+    settings = settings_of(data=data)
+    configure(as_json=settings.log_json)
+    keys = Keys.load(settings.data, os.environ)
+    place = join_redis(settings)
+    try:
+        asyncio.run(migrate(settings))
+        check_installation(settings, place.url)
+        run_worker(settings, keys, place.url, lambda: click.echo("worker is ready"))
+    finally:
+        place.leave()
+
+
+@click.command("migrate")
+@data_option
+def migrate_command(data: Path | None) -> None:
+    """Make or update the tables."""
+    asyncio.run(migrate(settings_of(data=data)))
+    click.echo("The tables are up to date.")
+
+
+async def _new_setup(redis_url: str) -> str:
+    from chatserver.app import open_redis
+    from chatserver.stores.secrets import Secrets
+
+    redis = open_redis(redis_url)
+    try:
+        return await Secrets(redis).new_setup()
+    finally:
+        await redis.aclose()
+
+
+def _greet(settings: Settings, setup: str | None) -> None:
+    public = settings.public_origins[0]
+    lines = [f"chatserver {__version__} is ready."]
+    if settings.shows_demo:
+        # From another origin than the chat server, as on a real site.
+        shop = f"http://localhost:{settings.port}/" if settings.loopback else f"{public}/"
+        lines.append(f"  Demo shop  {shop}")
+    lines += [f"  Console    {public}/console", f"  Inbox      {public}/inbox"]
+    if setup:
+        lines += ["", f"  First sign-in (once, within {SETUP_MINUTES} minutes):", f"  {public}/console#setup={setup}"]
+    click.echo("\n".join(lines))
+
+
+def _keeper(place: RedisPlace) -> Callable[[], None]:
+    """Looks once a second whether the embedded Valkey is alive."""
+    looked_at = 0.0
+
+    def look() -> None:
+        nonlocal looked_at
+        if place.embedded and time.monotonic() - looked_at > 1:
+            looked_at = time.monotonic()
+            place.embedded.ensure()
+
+    return look

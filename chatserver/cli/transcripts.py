@@ -1,0 +1,304 @@
+"""`chatserver transcripts`: import, search, show, export, verify."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
+from transcripts.importer import import_lines
+from transcripts.search import Scope, Search
+
+from chatserver.cli.common import data_option, database, settings_of
+from chatserver.config import Settings
+from chatserver.errors import ConfigError, NotFoundError
+from chatserver.keys import Keys
+from chatserver.stores.directory import Directory
+from chatserver.stores.history import frame_of_entry
+from chatserver.stores.migrate import DEFAULT_SITE
+from chatserver.stores.tickets import lease
+from transcripts.chat import Chat
+from transcripts.entry import Entry
+from transcripts.export import as_json
+from transcripts.seal import Sealer, SealKey
+from transcripts.store import Store
+from transcripts.ticket import parse_ticket, ticket_of
+from transcripts.verify import verify
+
+json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
+
+
+@click.group()
+def transcripts() -> None:
+    """The record: import, search, show, export, verify."""
+
+
+# -- import
+
+
+@transcripts.command("import")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@data_option
+def import_command(file: BinaryIO, as_json_lines: bool, data: Path | None) -> None:
+    """Import finished chats from JSON lines; the same file again changes nothing. Prints external_id and ticket of
+    each.
+    """
+    asyncio.run(_import(file, settings_of(data=data)))
+
+
+async def _import(file: BinaryIO, settings: Settings) -> None:
+    sealer_key = SealKey.from_bytes(Keys.load(settings.data, os.environ).seal)
+    lines = [line.decode(errors="replace") for line in file]
+    encode = msgspec.json.Encoder().encode
+    async with database(settings) as engine:
+        with _progress("Importing", len(lines)) as advance:
+            found = import_lines(
+                engine,
+                lines,
+                allocate=_allocator(engine),
+                people=_People(Directory(engine)),
+                sealer=Sealer(engine, sealer_key),
+                on_progress=advance,
+            )
+            async for one in found:
+                sys.stdout.buffer.write(encode({"external_id": one.external_id, "ticket": one.ticket}) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _allocator(engine: AsyncEngine) -> Any:
+    async def allocate(count: int) -> list[int]:
+        return [ticket_of(number) for number in await lease(engine, count)]
+
+    return allocate
+
+
+class _People:
+    """Whom imported dialogues are by."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def customers(self, people: list[dict[str, Any]]) -> list[str]:
+        return await self._directory.import_customers(people, site=DEFAULT_SITE)
+
+    async def agents(self, people: list[dict[str, Any]]) -> list[str]:
+        return await self._directory.import_agents(people)
+
+
+class _progress:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, title: str, total: int) -> None:
+        columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self._progress = Progress(
+            *columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
+        )
+        self._task = self._progress.add_task(title, total=total)
+
+    def __enter__(self) -> Any:
+        self._progress.start()
+        return lambda done: self._progress.update(self._task, completed=done)
+
+    def __exit__(self, *args: object) -> None:
+        self._progress.stop()
+
+
+# -- search, show
+
+
+@transcripts.command("search")
+@click.argument("query")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--tz", default="UTC", show_default=True, help="Zone of the days in after:, before:, on:.")
+@json_option
+@data_option
+def search_command(query: str, limit: int, tz: str, as_json_lines: bool, data: Path | None) -> None:
+    """Find chats: words, "phrases", prefix*, -not, ticket: order: agent: customer: topic: from: after: before: on: …"""
+    asyncio.run(_search(query, limit, tz, as_json_lines, settings_of(data=data)))
+
+
+async def _search(query: str, limit: int, tz: str, as_json_lines: bool, settings: Settings) -> None:
+    async with database(settings) as engine:
+        search = Search(engine)
+        while await search.index_pending(500):
+            pass
+        found = await search.search(query, scope=Scope.staff(), limit=limit, tz=tz)
+    for hit in found.results:
+        snippet = "".join(text for text, _ in hit.snippet)
+        if as_json_lines:
+            fields = {
+                "ticket": hit.ticket,
+                "external_id": hit.external_id,
+                "score": hit.score,
+                "opened_at": hit.opened_at,
+                "topic": hit.topic,
+                "snippet": snippet,
+            }
+            click.echo(msgspec.json.encode(fields).decode())
+        else:
+            marked = "".join(click.style(text, bold=True) if match else text for text, match in hit.snippet)
+            head = "  ".join(
+                part
+                for part in (f"#{hit.ticket}", _day(hit.opened_at), hit.customer_name, hit.topic, hit.order)
+                if part
+            )
+            click.echo(f"{head}\n    {marked}")
+    if not found.results and not as_json_lines:
+        click.echo("Nothing found.", err=True)
+
+
+@transcripts.command("show")
+@click.argument("ticket")
+@json_option
+@data_option
+def show_command(ticket: str, as_json_lines: bool, data: Path | None) -> None:
+    """Show one transcript, notes included."""
+    asyncio.run(_show(ticket, as_json_lines, settings_of(data=data)))
+
+
+async def _show(ticket: str, as_json_lines: bool, settings: Settings) -> None:
+    async with database(settings) as engine:
+        store = Store(engine)
+        chat = await _chat(store, ticket)
+        entries: list[Entry] = []
+        while page := await store.entries(chat.ticket, after=entries[-1].seq if entries else 0, limit=1000, staff=True):
+            entries += page
+    if as_json_lines:
+        fields = {
+            name: value
+            for name, value in msgspec.structs.asdict(chat).items()
+            if name not in ("epoch", "chat_key", "access_gen")
+        }
+        fields["entries"] = [frame_of_entry(entry, chat.epoch) for entry in entries]
+        click.echo(msgspec.json.encode(fields).decode())
+        return
+    parts = (
+        f"#{chat.ticket}",
+        chat.state,
+        _day(chat.opened_at),
+        chat.customer_name,
+        chat.topic,
+        chat.order,
+        chat.owner_name,
+    )
+    click.echo("  ".join(part for part in parts if part) + "  (times in UTC)")
+    for entry in entries:
+        who = entry.name or entry.role
+        said = entry.text if entry.text is not None else ("(erased)" if entry.erased_at else f"[{entry.kind}]")
+        note = " (note)" if entry.kind == "note" else ""
+        click.echo(f"{_clock(entry.at)}  {who}{note}: {said}")
+
+
+# -- export, verify
+
+
+@transcripts.command("export")
+@click.argument("ticket")
+@click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True)
+@click.option("--staff", is_flag=True, help="Everything, notes included; without it, what the customer may have.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write (default: standard output)."
+)
+@data_option
+def export_command(ticket: str, form: str, staff: bool, output: Path | None, data: Path | None) -> None:
+    """Export one transcript with its proof."""
+    body = asyncio.run(_export(ticket, staff, settings_of(data=data)))
+    if output is None:
+        sys.stdout.buffer.write(body + b"\n")
+        return
+    try:
+        output.write_bytes(body + b"\n")
+    except OSError as exc:
+        raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
+
+
+async def _export(ticket: str, staff: bool, settings: Settings) -> bytes:
+    async with database(settings) as engine:
+        store = Store(engine)
+        chat = await _chat(store, ticket)
+        return msgspec.json.format(
+            msgspec.json.encode(await as_json(store, chat.ticket, "staff" if staff else "all")), indent=2
+        )
+
+
+@transcripts.command("verify")
+@click.argument("files", nargs=-1, required=True, type=click.File("rb"))
+@click.option(
+    "--keys",
+    type=click.File("rb"),
+    help="Public keys to trust (/.well-known/chat-seal-keys.json); default: this installation's.",
+)
+@data_option
+def verify_command(files: tuple[BinaryIO, ...], keys: BinaryIO | None, data: Path | None) -> None:
+    """Check exported transcripts against their seals; names the first entry that is not as it was."""
+    trusted = _trusted(keys, data)
+    failed = 0
+    for file in files:
+        try:
+            export = msgspec.json.decode(file.read())
+        except msgspec.DecodeError:
+            export = None
+        if not isinstance(export, dict):
+            failed += 1
+            click.echo(f"{file.name}: NOT VERIFIED: this is not an exported transcript", err=True)
+            continue
+        found = verify(export, trusted)
+        if found.ok:
+            erased = f", {found.erased} erased" if found.erased else ""
+            size = f"{found.entries} entries{erased}"
+            click.echo(f"{file.name}: verified: chat #{found.ticket}, {size}, key {', '.join(found.key_ids)}")
+        else:
+            failed += 1
+            assert found.first
+            click.echo(f"{file.name}: NOT VERIFIED: {found.first.message}", err=True)
+    raise SystemExit(1 if failed else 0)
+
+
+class _PublishedKey(msgspec.Struct):
+    key_id: str
+    public_key: str
+
+
+class _PublishedKeys(msgspec.Struct):
+    keys: list[_PublishedKey]
+
+
+def _trusted(keys: BinaryIO | None, data: Path | None) -> dict[str, bytes]:
+    if keys is None:
+        own = SealKey.from_bytes(Keys.load(settings_of(data=data).data, os.environ).seal)
+        return {own.key_id: own.public}
+    try:
+        return {
+            one.key_id: bytes.fromhex(one.public_key)
+            for one in msgspec.json.decode(keys.read(), type=_PublishedKeys).keys
+        }
+    except (msgspec.MsgspecError, ValueError) as exc:
+        raise ConfigError(f"{keys.name} is not a list of public seal keys: {exc}") from exc
+
+
+# -- small things
+
+
+async def _chat(store: Store, text: str) -> Chat:
+    ticket = parse_ticket(text)
+    chat = await store.chat(ticket) if ticket else None
+    if chat is None:
+        raise NotFoundError(f"There is no chat {text}.")
+    return chat
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _clock(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

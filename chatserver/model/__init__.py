@@ -1,0 +1,1 @@
+"""Rules only: no asyncio, no Redis, no SQL."""

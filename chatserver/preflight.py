@@ -1,0 +1,121 @@
+"""What has to be right before anything starts: the data folder, Redis and its durability, the tables, the
+installation's identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from chatserver.broker.keys import routing
+from chatserver.config import Settings
+from chatserver.embedded import EmbeddedValkey
+from chatserver.errors import ConfigError
+from chatserver.ids import new_id
+from chatserver.stores.directory import Directory
+from chatserver.stores.migrate import upgrade as upgrade_hub
+from transcripts.database import open_database
+from transcripts.errors import TranscriptError
+from transcripts.migrate import upgrade as upgrade_transcripts
+
+OLDEST_REDIS = 7
+
+log = structlog.get_logger()
+
+
+@dataclass
+class RedisPlace:
+    """The Redis of an installation: the operator's, or our own, which is left at the end."""
+
+    url: str
+    embedded: EmbeddedValkey | None = None
+
+    def leave(self) -> None:
+        """No longer needed by this process."""
+        if self.embedded:
+            self.embedded.leave()
+
+
+def join_redis(settings: Settings) -> RedisPlace:
+    """Finds the operator's Redis, or starts (or joins) the embedded one.
+
+    Raises:
+        ConfigError: it cannot be reached, is too old, or would lose what it has acknowledged.
+    """
+    if settings.redis_url:
+        check_redis(settings.redis_url)
+        return RedisPlace(settings.redis_url)
+    embedded = EmbeddedValkey(settings.data)
+    embedded.join()
+    return RedisPlace(embedded.url, embedded)
+
+
+def check_redis(url: str) -> None:
+    """Version, `noeviction` and AOF: without them acknowledged entries could vanish.
+
+    Raises:
+        ConfigError: names what to change.
+    """
+    try:
+        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5) as redis:
+            info = redis.info()
+    except (RedisError, OSError, ValueError) as exc:
+        raise ConfigError(f"Redis (CHAT_REDIS_URL) cannot be reached: {exc}") from exc
+    version = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    if int(version.split(".")[0]) < OLDEST_REDIS:
+        raise ConfigError(f"Redis {version} is too old: version {OLDEST_REDIS}.0 or newer is needed, or Valkey")
+    if info.get("maxmemory_policy") != "noeviction":
+        raise ConfigError("Redis may throw keys away: set `maxmemory-policy noeviction`")
+    if not info.get("aof_enabled"):
+        raise ConfigError("Redis keeps nothing over a restart: set `appendonly yes`")
+
+
+async def migrate(settings: Settings) -> bool:
+    """Brings all tables up to date; whether an administrator is missing.
+
+    Raises:
+        ConfigError: the database cannot be used; one plain line.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        engine = open_database(settings.database)
+        try:
+            await upgrade_transcripts(engine)
+            await upgrade_hub(engine, site_name=settings.site_name, site_origins=settings.embedding_origins)
+            return not await Directory(engine).has_admin()
+        finally:
+            await engine.dispose()
+    except TranscriptError as exc:
+        raise ConfigError(str(exc)) from exc
+    except OSError as exc:
+        raise ConfigError(f"the data folder {settings.data} cannot be used: {exc.strerror}") from exc
+
+
+def check_installation(settings: Settings, redis_url: str) -> None:
+    """With SQLite all processes have to share one data folder: its id is compared with the one that Redis has seen
+    (DESIGN §9).
+
+    Raises:
+        ConfigError: this Redis belongs to another folder.
+    """
+    if not settings.database.startswith("sqlite"):
+        return
+    path = settings.data / "installation"
+    try:
+        if not path.exists():
+            path.write_text(new_id() + "\n")
+        mine = path.read_text().strip()
+        with Redis.from_url(redis_url, socket_timeout=5) as redis:
+            known = redis.set(routing("installation"), mine, nx=True, get=True)
+    except OSError as exc:
+        raise ConfigError(f"the data folder {settings.data} cannot be used: {exc.strerror}") from exc
+    except RedisError as exc:
+        raise ConfigError(f"Redis cannot be used: {exc}") from exc
+    if known and known.decode() != mine:
+        raise ConfigError(
+            f"this Redis belongs to the SQLite database of another data folder, not to {settings.data}: "
+            "several machines need one PostgreSQL (CHAT_DATABASE_URL)"
+        )

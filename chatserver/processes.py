@@ -1,0 +1,227 @@
+"""The processes of `chatserver serve`: one parent that keeps, N web processes and a worker that do.
+
+The parent binds the port, forks (imports are shared, a child is up in milliseconds), starts again what dies, and
+passes SIGTERM on. A child ends at once when the parent is gone, so that a killed server leaves nothing that holds the
+port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+import uvicorn
+
+from chatserver.app import create_app
+from chatserver.config import Settings
+from chatserver.errors import ChatError, ConfigError
+from chatserver.keys import Keys
+from chatserver.wire.codec import MAX_FRAME_BYTES
+from chatserver.worker.worker import Worker
+
+BIND_SECONDS = 2.0  # children of a server that was killed let go of the port within moments
+STOP_SECONDS = 30.0
+RESTART_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + BIND_SECONDS
+    while True:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(4096)
+        except OSError as exc:
+            listener.close()
+            if exc.errno != 98 or time.monotonic() > deadline:  # EADDRINUSE
+                why = "is taken by another program" if exc.errno == 98 else f"cannot be used: {exc.strerror}"
+                raise ConfigError(f"port {port} on {host} {why}; choose another with --port") from exc
+            time.sleep(0.1)
+        except OverflowError as exc:
+            raise ConfigError(f"{port} is not a port") from exc
+        else:
+            listener.set_inheritable(True)
+            return listener
+
+
+def serve_web(
+    settings: Settings, keys: Keys, redis_url: str, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Runs one web process until it is told to stop."""
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if not self.should_exit:
+                ready()
+
+    config = uvicorn.Config(
+        create_app(settings, keys, redis_url=redis_url),
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_ping_interval=None,  # the hub's own heartbeat, on one timer
+        ws_per_message_deflate=False,  # 40 KiB and 10 µs a connection and message, and CRIME-like attacks
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies) or None,
+        timeout_graceful_shutdown=5,  # without it one stuck reader holds the process for ever (research §3.1)
+    )
+    server = Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def run_worker(settings: Settings, keys: Keys, redis_url: str, ready: Callable[[], None]) -> None:
+    """Runs the worker until it is told to stop."""
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        ready()
+        await Worker(settings, keys, redis_url=redis_url).run(stop)
+
+    asyncio.run(work())
+
+
+@dataclass
+class _Child:
+    name: str
+    run: Callable[[Callable[[], None]], None]
+    pid: int = 0
+    started_at: float = 0.0
+    ready: bool = False
+
+
+@dataclass
+class Processes:
+    """The children of one parent."""
+
+    children: list[_Child] = field(default_factory=list)
+    _stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self._life_read, self._life_write = os.pipe()  # the write end is open as long as the parent lives
+        self._ready_read, self._ready_write = os.pipe()
+
+    def add(self, name: str, run: Callable[[Callable[[], None]], None]) -> None:
+        """A child to run; `run(ready)` calls `ready` when it works."""
+        self.children.append(_Child(name, run))
+
+    def run(self, *, on_ready: Callable[[], None], each_second: Callable[[], None]) -> int:
+        """Starts the children and looks after them until SIGTERM or SIGINT; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        for child in self.children:
+            self._start(child)
+        told = False
+        os.set_blocking(self._ready_read, False)
+        while not self._stopping:
+            self._reap()
+            if not told and self._all_ready():
+                told = True
+                on_ready()
+            if not told and any(child.pid == -1 for child in self.children):
+                self._end_all()
+                return 1
+            time.sleep(0.05 if not told else 0.2)
+            each_second()
+        self._end_all()
+        return 0
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+
+    def _all_ready(self) -> bool:
+        try:
+            for byte in os.read(self._ready_read, 4096):
+                self.children[byte].ready = True
+        except BlockingIOError:
+            pass
+        return all(child.ready for child in self.children)
+
+    def _start(self, child: _Child) -> None:
+        index = self.children.index(child)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            child.pid, child.started_at = pid, time.monotonic()
+            return
+        code = 1
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.close(self._life_write)
+            _end_with(self._life_read)
+            child.run(lambda: _tell(self._ready_write, index))
+            code = 0
+        except ChatError as error:
+            print(f"chatserver: {error.message}", file=sys.stderr)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+        except KeyboardInterrupt:
+            code = 0
+        except BaseException:
+            log.exception("process.failed", name=child.name)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        for child in self.children:
+            if child.pid > 0 and os.waitpid(child.pid, os.WNOHANG)[0]:
+                if not child.ready:
+                    child.pid = -1  # it never worked: the reason is on stderr
+                    continue
+                log.error("process.died", name=child.name)
+                child.ready = True
+                time.sleep(max(0.0, RESTART_SECONDS - (time.monotonic() - child.started_at)))
+                self._start(child)
+
+    def _end_all(self) -> None:
+        alive = [child.pid for child in self.children if child.pid > 0]
+        for pid in alive:
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while alive and time.monotonic() < deadline:
+            alive = [pid for pid in alive if not os.waitpid(pid, os.WNOHANG)[0]]
+            time.sleep(0.02)
+        for pid in alive:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _tell(descriptor: int, index: int) -> None:
+    os.write(descriptor, bytes([index]))
+
+
+def _end_with(descriptor: int) -> None:
+    """Ends this process at once when the parent is gone: what a kill -9 of the parent would have done."""
+
+    def wait() -> None:
+        os.read(descriptor, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent watch", daemon=True).start()

@@ -1,0 +1,80 @@
+"""Brings the hub's tables to this program's version, and puts in the rows that every installation has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from chatserver.errors import ConfigError
+from chatserver.stores.schema import counters, departments, sites
+from transcripts.database import write
+
+VERSION_TABLE = "chatserver_version"
+FIRST_TICKET_COUNTER = 10_000
+DEFAULT_SITE = "default"
+DEFAULT_DEPARTMENT = "support"
+DEFAULT_TOPICS = ("Returns", "Refund", "Delivery", "Something else")
+_PG_LOCK = 0x6368617473727672  # "chatsrvr": one advisory lock for this set of migrations
+
+
+async def upgrade(engine: AsyncEngine, *, site_name: str, site_origins: Sequence[str]) -> None:
+    """Makes or updates the tables; safe to run from several processes at once, nothing is half done.
+
+    `site_origins` are written to the default site each time, so that the setting is what counts.
+
+    Raises:
+        ConfigError: a newer version of the program has already been here.
+        transcripts.errors.StoreUnavailableError: the database does not answer.
+    """
+    async with write(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
+        await connection.run_sync(_upgrade)
+        await _first_rows(connection, site_name, site_origins)
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as exc:
+        raise ConfigError(f"the database was made by a newer version of this program ({exc})") from exc
+
+
+async def _first_rows(connection: AsyncConnection, site_name: str, site_origins: Sequence[str]) -> None:
+    async def missing(statement: Any) -> bool:
+        return (await connection.execute(statement)).first() is None
+
+    if await missing(select(counters).where(counters.c.name == "ticket")):
+        await connection.execute(insert(counters).values(name="ticket", value=FIRST_TICKET_COUNTER))
+    if await missing(select(departments).limit(1)):
+        await connection.execute(insert(departments).values(id=DEFAULT_DEPARTMENT, name="Support", kind="staff"))
+    origins = json.dumps(list(site_origins))
+    if await missing(select(sites).where(sites.c.key == DEFAULT_SITE)):
+        topics = json.dumps([{"label": label, "department": DEFAULT_DEPARTMENT} for label in DEFAULT_TOPICS])
+        await connection.execute(
+            insert(sites).values(
+                key=DEFAULT_SITE,
+                name=site_name,
+                origins=origins,
+                jwt_keys="[]",
+                theme="{}",
+                topics=topics,
+                default_department=DEFAULT_DEPARTMENT,
+            )
+        )
+    else:
+        await connection.execute(
+            update(sites).where(sites.c.key == DEFAULT_SITE).values(name=site_name, origins=origins)
+        )

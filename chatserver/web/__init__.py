@@ -1,0 +1,1 @@
+"""The edge: WebSocket sessions, the HTTP interface, the pages. Parse → call → reply."""

@@ -1,0 +1,117 @@
+"""The WebSocket front over plain ASGI: runs under any server; what it gives the hub is the `Transport` interface.
+
+One reader (the ASGI call) and one writer task per connection; the hub only ever hands frames over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from chatserver.web.services import Services
+from chatserver.web.session import Session
+from chatserver.wire.codec import choose
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger()
+
+
+class AsgiTransport:
+    """Frames out, in order, by a writer task of its own; see `hub.connection.Transport`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._frames: deque[tuple[bytes, bool]] = deque()
+        self._bytes = 0
+        self._close_with: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+        self._reader = asyncio.current_task()
+        self.writer = asyncio.create_task(self._write(), name="socket writer")
+
+    def send(self, data: bytes, *, binary: bool) -> None:
+        self._frames.append((data, binary))
+        self._bytes += len(data)
+        self._wake.set()
+
+    def close(self, code: int, reason: str = "") -> None:
+        if self._close_with is None:
+            self._close_with = code, reason
+            self._wake.set()
+
+    def abort(self) -> None:
+        # ASGI knows no abort: the writer may hang on a peer that does not read. Both tasks end, and the server drops
+        # the connection.
+        self._frames.clear()
+        self.writer.cancel()
+        if self._reader:
+            self._reader.cancel()
+
+    def backlog(self) -> tuple[int, int]:
+        return len(self._frames), self._bytes
+
+    async def _write(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; the reader hears of it too
+            while True:
+                while self._frames:
+                    data, binary = self._frames.popleft()
+                    self._bytes -= len(data)
+                    await self._send(
+                        {"type": "websocket.send", "bytes": data}
+                        if binary
+                        else {"type": "websocket.send", "text": data.decode()}
+                    )
+                if self._close_with:
+                    code, reason = self._close_with
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+
+
+class SocketApp:
+    """The ASGI application behind `/ws`."""
+
+    def __init__(self, services: Callable[[], Services], origins: frozenset[str]) -> None:
+        self._services, self._origins = services, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        codec = choose(scope.get("subprotocols", ()))
+        await receive()  # websocket.connect
+        if scope["path"] != "/ws":
+            await _deny(send, 404, "The socket is at /ws.")
+        elif headers.get(b"origin", "").lower() not in self._origins:
+            log.warning("socket.origin_refused", origin=headers.get(b"origin", ""), allowed=sorted(self._origins))
+            await _deny(send, 403, "This origin may not open a socket here.")
+        elif codec is None:
+            await _deny(send, 400, "Offer the subprotocol chat.v1.msgpack or chat.v1.json.")
+        else:
+            await send({"type": "websocket.accept", "subprotocol": codec.subprotocol})
+            transport = AsgiTransport(send)
+            session = Session(self._services(), transport, codec)
+            try:
+                while (message := await receive())["type"] != "websocket.disconnect":
+                    text = message.get("text")
+                    session.on_frame(text if text is not None else message.get("bytes") or b"")
+            finally:
+                session.on_closed()
+                transport.writer.cancel()
+
+
+async def _deny(send: Send, status: int, why: str) -> None:
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"text/plain; charset=utf-8")],
+        }
+    )
+    await send({"type": "websocket.http.response.body", "body": why.encode() + b"\n"})

@@ -1,0 +1,411 @@
+"""One WebSocket from its first frame to its end: says who it is, then its commands are parsed, called and answered.
+
+A bad command is answered and never closes the connection; a frame that is not the protocol does. Commands of one chat
+are executed in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from chatserver.actions.author import Author
+from chatserver.broker.log import Accepted
+from chatserver.clock import now_ms
+from chatserver.errors import (
+    BadFrameError,
+    ChatError,
+    InvalidCommandError,
+    NotFoundError,
+    RateLimitedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from chatserver.hub.connection import Connection, Transport
+from chatserver.hub.feed import Reader
+from chatserver.hub.hub import CHATS_PER_AGENT, CHATS_PER_CUSTOMER, PING_SECONDS
+from chatserver.model.limits import Meter
+from chatserver.model.person import Person
+from chatserver.web.services import Services
+from chatserver.wire import close_codes, commands
+from chatserver.wire.codec import MAX_FRAME_BYTES, Codec
+from chatserver.wire.frames import Ack, Error, Pong, Welcome
+from transcripts.errors import TranscriptError
+
+HELLO_SECONDS = 10
+RESUME_SECONDS = 24 * 3600
+TYPING_SECONDS = 2.0  # clients say it every 3 s
+MAX_COMMANDS_WAITING = 64  # behind a slow one of the same chat
+ABUSE_REFUSALS = 200  # commands in a row that were too fast
+
+log = structlog.get_logger()
+
+
+class Session:
+    """The protocol's server side on one connection. The transport calls `on_frame` and `on_closed`."""
+
+    def __init__(self, services: Services, transport: Transport, codec: Codec) -> None:
+        self._services, self._transport, self._codec = services, transport, codec
+        self._connection: Connection | None = None
+        self._author: Author | None = None
+        self._site = ""
+        self._meter: Meter | None = None
+        self._typed_at: dict[int, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lines: dict[int, deque[commands.Command]] = {}
+        self._greeting = False
+        loop = asyncio.get_running_loop()
+        self._hello_timer = loop.call_later(HELLO_SECONDS, self._close, close_codes.NO_HELLO, "no hello")
+
+    # -- from the transport
+
+    def on_frame(self, data: bytes | str) -> None:
+        """A whole message has arrived."""
+        if self._connection:
+            self._services.hub.heard(self._connection)
+        id_: int | None = None
+        try:
+            frame = self._codec.decode(data)
+            id_ = _id_of(frame)
+            self._dispatch(commands.parse(frame))
+        except BadFrameError as error:
+            self._reply(Error.of(error, id=id_))
+            self._close(close_codes.BAD_FRAME, error.message)
+        except ChatError as error:
+            self._reply(Error.of(error, id=id_))
+        except Exception:
+            log.exception("session.failed")
+            self._reply(Error.of(UnavailableError(retry_after_ms=1_000), id=id_))
+
+    def on_closed(self) -> None:
+        """The connection is gone."""
+        self._hello_timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._connection:
+            self._services.hub.remove(self._connection)
+
+    # -- dispatch
+
+    def _dispatch(self, command: commands.Command) -> None:
+        if self._connection is None:
+            if not isinstance(command, commands.Hello) or self._greeting:
+                raise BadFrameError("Say hello first, once.")
+            self._greeting = True
+            self._run(self._hello(command), command)
+        elif isinstance(command, commands.PostMessage | commands.PostNote):
+            self._line_up(command)
+        elif isinstance(command, commands.Read):
+            self._read(command)
+        elif isinstance(command, commands.Typing):
+            self._typing(command)
+        elif isinstance(command, commands.Ping):
+            self._reply(Pong())
+        elif isinstance(command, commands.Pong):
+            pass
+        elif isinstance(command, commands.Detach):
+            self._services.hub.detach(self._connection, command.ticket)
+            self._reply(Ack(id=command.id, ticket=command.ticket))
+        elif isinstance(command, commands.Unwatch):
+            self._services.hub.unwatch(self._connection, command.topic)
+            self._reply(Ack(id=command.id, topic=command.topic))
+        elif isinstance(command, commands.Watch):
+            self._run(self._services.hub.watch(self._connection, command.topic, id=command.id), command)
+        elif isinstance(command, commands.Hello):
+            raise InvalidCommandError("hello was said before.")
+        else:
+            self._line_up(command)
+
+    def _line_up(self, command: commands.Command) -> None:
+        """Commands of one chat keep their order: one that takes its time holds up those behind it."""
+        self._count()
+        ticket = getattr(command, "ticket", 0)
+        line = self._lines.get(ticket)
+        if line is not None:
+            if len(line) >= MAX_COMMANDS_WAITING:
+                raise RateLimitedError(retry_after_ms=1_000)
+            line.append(command)
+        else:
+            self._execute(command, ticket)
+
+    def _execute(self, command: commands.Command, ticket: int) -> None:
+        if isinstance(command, commands.PostMessage | commands.PostNote):
+            self._post(command)
+        else:
+            self._lines[ticket] = deque()
+            self._run(self._in_line(command, ticket), command)
+
+    async def _in_line(self, command: commands.Command, ticket: int) -> None:
+        try:
+            await self._handler(command)
+        finally:
+            for waiting in self._lines.pop(ticket, ()):
+                try:
+                    if ticket in self._lines:
+                        self._lines[ticket].append(waiting)
+                    else:
+                        self._execute(waiting, ticket)
+                except ChatError as error:
+                    self._refuse(waiting, error)
+
+    def _handler(self, command: commands.Command) -> Awaitable[None]:
+        handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
+            commands.Attach: self._attach,
+            commands.Pull: self._pull,
+            commands.OpenChat: self._open_chat,
+            commands.TakeChat: self._take_chat,
+            commands.CloseChat: self._close_chat,
+            commands.RateChat: self._rate_chat,
+        }
+        return handlers[type(command)](command)
+
+    def _run(self, work: Awaitable[None], command: commands.Command) -> None:
+        task = asyncio.ensure_future(self._guard(work, command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Awaitable[None], command: commands.Command) -> None:
+        try:
+            await work
+        except UnauthenticatedError as error:
+            self._close(close_codes.UNAUTHENTICATED, error.message)
+        except ChatError as error:
+            self._refuse(command, error)
+        except TranscriptError as error:
+            log.warning("session.store_unavailable", error=str(error))
+            self._refuse(command, UnavailableError(retry_after_ms=2_000))
+        except Exception:
+            log.exception("session.failed", command=type(command).__name__)
+            self._refuse(command, UnavailableError(retry_after_ms=1_000))
+
+    def _refuse(self, command: commands.Command, error: ChatError) -> None:
+        if isinstance(error, UnavailableError):
+            error.details.setdefault("retry_after_ms", 1_000)
+        self._reply(
+            Error.of(
+                error,
+                id=getattr(command, "id", None),
+                ticket=getattr(command, "ticket", None),
+                n=getattr(command, "n", None),
+            )
+        )
+        if isinstance(command, commands.Hello):
+            self._close(
+                close_codes.UNAVAILABLE if isinstance(error, UnavailableError) else close_codes.BAD_FRAME, error.message
+            )
+
+    def _count(self) -> None:
+        assert self._meter
+        wait = self._meter.take(time.monotonic())
+        if wait:
+            if self._meter.refused > ABUSE_REFUSALS:
+                self._close(close_codes.ABUSE, "far too many commands")
+            raise RateLimitedError(retry_after_ms=wait)
+
+    # -- commands
+
+    async def _hello(self, command: commands.Hello) -> None:
+        services = self._services
+        person = await self._who(command)
+        connection = Connection(self._transport, self._codec, person, command.device, on_ready=services.hub.ready)
+        if len(command.chats) > (CHATS_PER_AGENT if person.staff else CHATS_PER_CUSTOMER):
+            raise InvalidCommandError("These are more chats than a connection may be attached to.")
+        self._connection, self._author = connection, Author(person, command.device, connection.origin)
+        self._meter = Meter(services.agent_rate if person.staff else services.customer_rate)
+        self._hello_timer.cancel()
+        services.hub.add(connection)
+        readers: list[Reader] = []
+        chats: list[Any] = []
+        for position in command.chats:
+            try:
+                page, reader = await services.hub.attach(connection, position)
+            except NotFoundError as error:
+                chats.append({"ticket": position.ticket, "error": error.code})
+            else:
+                chats.append(page)
+                readers.append(reader)
+        self._reply(
+            Welcome(
+                id=command.id,
+                connection=connection.id,
+                now=now_ms(),
+                person=_shown(person),
+                limits=self._limits(person),
+                ping_every=PING_SECONDS * 1000,
+                resume_token=self._resume_token(person, command.device),
+                chats=chats,
+            )
+        )
+        for reader in readers:
+            reader.release()
+
+    async def _who(self, command: commands.Hello) -> Person:
+        """Whom the pass or the resume token stands for.
+
+        Raises:
+            UnauthenticatedError: neither is valid.
+        """
+        services = self._services
+        if command.pass_:
+            holder = await services.secrets.use_pass(command.pass_)
+            if holder is None:
+                raise UnauthenticatedError("The pass is not valid, or no longer.")
+            sub, role, session, self._site = holder.person_id, holder.role, holder.session, holder.site
+        else:
+            token = services.signer.check("resume", command.resume_token)
+            if token is None or token["device"] != command.device:
+                raise UnauthenticatedError("The resume token is not valid, or no longer.")
+            sub, role, session, self._site = token["sub"], token["role"], token["session"], token["site"]
+        if role == "customer":
+            if await services.secrets.is_revoked(session):
+                raise UnauthenticatedError("Signed out.")
+            return Person(sub, "customer", session=session)
+        if await services.secrets.session_by_digest(session) != sub:
+            raise UnauthenticatedError("Signed out.")
+        agent = await services.directory.agent(sub)
+        if agent is None:
+            raise UnauthenticatedError("This agent may no longer sign in.")
+        return Person(agent.id, agent.role, agent.name, agent.departments, session)
+
+    def _resume_token(self, person: Person, device: str) -> str:
+        role = "staff" if person.staff else "customer"
+        fields = {"sub": person.id, "role": role, "device": device, "session": person.session, "site": self._site}
+        return self._services.signer.sign("resume", fields, seconds=RESUME_SECONDS)
+
+    def _limits(self, person: Person) -> dict[str, int]:
+        chats = CHATS_PER_AGENT if person.staff else CHATS_PER_CUSTOMER
+        return {
+            "frame_bytes": MAX_FRAME_BYTES,
+            "text_chars": 4096,
+            "in_flight": 16,
+            "chats": chats,
+            "page_entries": 200,
+        }
+
+    def _post(self, command: commands.PostMessage | commands.PostNote) -> None:
+        author, connection = self._author, self._connection
+        assert author and connection
+        known = self._services.hub.participant(connection, command.ticket)
+        participant = known or author.as_participant(command.ticket)
+
+        def done(answer: Accepted | ChatError, text: str | None) -> None:
+            if isinstance(answer, ChatError):
+                self._refuse(command, answer)
+            else:
+                self._reply(_ack(command.id, command.ticket, command.n, answer, text=text))
+
+        if isinstance(command, commands.PostMessage):
+            self._services.messages.post_message(author, command, participant, done)
+        else:
+            self._services.messages.post_note(author, command, participant, done)
+
+    def _read(self, command: commands.Read) -> None:
+        assert self._author and self._connection
+        participant = self._services.hub.participant(self._connection, command.ticket)
+        if participant:
+            self._services.messages.read(self._author, command.ticket, participant, command.seq)
+
+    def _typing(self, command: commands.Typing) -> None:
+        assert self._author and self._connection
+        participant = self._services.hub.participant(self._connection, command.ticket)
+        now = time.monotonic()
+        if participant and now - self._typed_at.get(command.ticket, 0) >= TYPING_SECONDS:
+            self._typed_at[command.ticket] = now
+            self._services.messages.typing(self._author, command.ticket, participant)
+
+    async def _attach(self, command: commands.Attach) -> None:
+        assert self._connection
+        page, reader = await self._services.hub.attach(self._connection, command, id=command.id)
+        self._reply(page)
+        reader.release()
+
+    async def _pull(self, command: commands.Pull) -> None:
+        assert self._connection
+        self._reply(await self._services.hub.pull(self._connection, command))
+
+    async def _open_chat(self, command: commands.OpenChat) -> None:
+        assert self._connection and self._author
+        opened = await self._services.lifecycle.open_chat(self._author, command, site=self._site)
+        page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
+        self._reply(
+            _ack(
+                command.id,
+                opened.ticket,
+                1,
+                opened.accepted,
+                text=opened.text,
+                access_code=opened.access_code,
+                claim=opened.claim,
+                page=page,
+            )
+        )
+        reader.release()
+
+    async def _take_chat(self, command: commands.TakeChat) -> None:
+        assert self._connection and self._author
+        taken = await self._services.lifecycle.take_chat(self._author, command)
+        page, reader = await self._services.hub.attach(self._connection, commands.Position(command.ticket))
+        self._reply(_ack(command.id, command.ticket, command.n, taken.accepted, gen=taken.gen, page=page))
+        reader.release()
+
+    async def _close_chat(self, command: commands.CloseChat) -> None:
+        assert self._author
+        accepted = await self._services.lifecycle.close_chat(self._author, command)
+        self._reply(_ack(command.id, command.ticket, command.n, accepted))
+
+    async def _rate_chat(self, command: commands.RateChat) -> None:
+        assert self._author
+        accepted, text = await self._services.lifecycle.rate_chat(self._author, command)
+        self._reply(_ack(command.id, command.ticket, command.n, accepted, text=text))
+
+    # -- to the transport
+
+    def _reply(self, frame: Any) -> None:
+        if self._connection:
+            self._connection.offer_frame(frame)
+        else:
+            self._transport.send(self._codec.encode(frame), binary=self._codec.binary)
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._connection:
+            self._connection.close(code, reason)
+            self._services.hub.remove(self._connection)
+        else:
+            with contextlib.suppress(ConnectionError):
+                self._transport.close(code, reason)
+
+
+def _id_of(frame: Any) -> int | None:
+    """The command's `id`, so that even a command that cannot be parsed is answered to it."""
+    found = frame.get("id") if type(frame) is dict else None
+    return found if type(found) is int and 0 <= found < 2**32 else None
+
+
+def _shown(person: Person) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": person.id, "role": person.role}
+    if person.name:
+        shown["name"] = person.name
+    if person.staff:
+        shown["departments"] = [{"id": one.id, "name": one.name} for one in person.departments]
+    return shown
+
+
+def _ack(id_: int, ticket: int, n: int, accepted: Accepted, **more: Any) -> Ack:
+    return Ack(
+        id=id_,
+        ticket=ticket,
+        n=n,
+        seq=accepted.seq,
+        prev=accepted.prev,
+        epoch=accepted.epoch,
+        entry_id=accepted.entry_id,
+        at=accepted.at,
+        dup=True if accepted.dup else None,
+        **more,
+    )

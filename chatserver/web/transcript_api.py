@@ -1,0 +1,223 @@
+"""Transcripts over HTTP: the inbox by ticket number and access code, staff by search and department. Every opening is
+recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from transcripts.search import Scope
+
+from chatserver.actions import access_code
+from chatserver.clock import now_ms
+from chatserver.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
+from chatserver.model.person import Person
+from chatserver.stores.history import frame_of_entry
+from chatserver.web.auth import signed_in_agent
+from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
+from chatserver.web.services import Services
+from transcripts.chat import Chat
+from transcripts.export import as_json
+from transcripts.ticket import parse_ticket
+
+PAGE = 200
+MAX_RESULTS = 100
+VIEW_SECONDS = 3600
+
+
+class OpenView(msgspec.Struct):
+    """Body of transcript-views; as typed by a person."""
+
+    ticket: str | int
+    access_code: str
+
+
+class TranscriptApi:
+    """Handlers of transcripts."""
+
+    def __init__(self, services: Services, origins: frozenset[str]) -> None:
+        self._services, self._origins = services, origins
+
+    def routes(self) -> list[Route]:
+        """Paths of transcripts."""
+        return [
+            Route("/api/v1/transcript-views", self.open_view, methods=["POST"]),
+            Route("/api/v1/transcript-views/{ticket:int}", self.view, methods=["GET"]),
+            Route("/api/v1/transcript-views/{ticket:int}/export.json", self.view_export, methods=["GET"]),
+            Route("/api/v1/transcripts", self.search, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket:int}", self.staff_view, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket:int}/export.json", self.staff_export, methods=["GET"]),
+            Route("/.well-known/chat-seal-keys.json", self.seal_keys, methods=["GET"]),
+        ]
+
+    # -- with ticket number and access code
+
+    async def open_view(self, request: Request) -> Response:
+        """The transcript for ticket and code. Whatever is wrong with them, the answer and its work are the same."""
+        check_same_origin(request, self._origins)
+        services, body = self._services, await read_body(request, OpenView)
+        address = address_prefix(request)
+        ticket = parse_ticket(str(body.ticket)[:40])
+        name = str(ticket) if ticket else access_code.as_typed(str(body.ticket))
+        await services.secrets.take_access_try(name, address)
+        chat = await services.store.chat(ticket or 0)
+        right = access_code.matches(services.access_key, ticket or 0, chat.access_gen if chat else 0, body.access_code)
+        if chat is None or not right:
+            raise NotFoundError("This ticket number and access code do not belong together. Check both.")
+        await services.secrets.give_back_access_try(name, address)
+        await services.store.record_access(chat.ticket, "customer", "access_code", now_ms())
+        token = services.signer.sign(
+            "view", {"ticket": chat.ticket, "access_gen": chat.access_gen}, seconds=VIEW_SECONDS
+        )
+        return _json({"view_token": token, "transcript": await self._transcript(chat, after=0, staff=False)})
+
+    async def view(self, request: Request) -> Response:
+        """A page of an open view."""
+        chat = await self._viewed(request)
+        return _json({"transcript": await self._transcript(chat, after=_after(request), staff=False)})
+
+    async def view_export(self, request: Request) -> Response:
+        """The file with its proof, without anything of staff."""
+        chat = await self._viewed(request)
+        await self._services.store.record_access(chat.ticket, "customer", "export", now_ms())
+        return await self._file(chat, staff=False)
+
+    async def _viewed(self, request: Request) -> Chat:
+        fields = self._services.signer.check("view", bearer(request))
+        if fields is None or fields["ticket"] != request.path_params["ticket"]:
+            raise UnauthenticatedError("This view has ended: open the transcript again.")
+        chat = await self._services.store.chat(fields["ticket"])
+        if chat is None or chat.access_gen != fields["access_gen"]:
+            raise UnauthenticatedError("This view has ended: open the transcript again.")
+        return chat
+
+    # -- for staff
+
+    async def search(self, request: Request) -> Response:
+        """What the agent may see and the query finds."""
+        agent = await signed_in_agent(request, self._services)
+        params = request.query_params
+        limit = params.get("limit", "20")
+        if not (limit.isascii() and limit.isdigit()) or not 1 <= int(limit) <= MAX_RESULTS:
+            raise InvalidCommandError(f"limit has to be a number from 1 to {MAX_RESULTS}.")
+        scope = (
+            Scope.staff()
+            if agent.role != "agent"
+            else Scope.departments(frozenset(one.id for one in agent.departments))
+        )
+        found = await self._services.search.search(
+            params.get("q", "")[:1000],
+            scope=scope,
+            limit=int(limit),
+            cursor=params.get("cursor"),
+            tz=params.get("tz", "UTC")[:64],
+        )
+        departments = await self._services.directory.departments()
+        results = []
+        for hit in found.results:
+            fields = {name: value for name, value in msgspec.structs.asdict(hit).items() if value is not None}
+            fields["department"] = _department(departments, hit.department)
+            fields["snippet"] = [{"text": text, "match": match} for text, match in hit.snippet]
+            results.append(fields)
+        return _json({"results": results} | ({"next": found.next} if found.next else {}))
+
+    async def staff_view(self, request: Request) -> Response:
+        """A transcript with everything staff may see."""
+        agent, chat = await self._for_staff(request)
+        if _after(request) == 0:
+            await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent", now_ms())
+        return _json({"transcript": await self._transcript(chat, after=_after(request), staff=True)})
+
+    async def staff_export(self, request: Request) -> Response:
+        """The file with its proof, notes included."""
+        agent, chat = await self._for_staff(request)
+        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "export", now_ms())
+        return await self._file(chat, staff=True)
+
+    async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
+        agent = await signed_in_agent(request, self._services)
+        chat = await self._services.store.chat(request.path_params["ticket"])
+        if chat is None or not agent.sees_department(chat.department or ""):
+            raise NotFoundError("There is no such transcript, or it is not for you.")
+        return agent, chat
+
+    async def seal_keys(self, request: Request) -> Response:
+        """The public keys by which seals are checked."""
+        keys = [
+            {"key_id": key_id, "algorithm": "Ed25519", "public_key": public.hex()}
+            for key_id, public in self._services.seal_keys.items()
+        ]
+        return JSONResponse(
+            {"keys": keys}, headers={"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
+        )
+
+    # -- both
+
+    async def _transcript(self, chat: Chat, *, after: int, staff: bool) -> dict[str, Any]:
+        services = self._services
+        entries, site, departments, seal = await asyncio.gather(
+            services.store.entries(chat.ticket, after=after, limit=PAGE + 1, staff=staff),
+            services.directory.site(chat.site),
+            services.directory.departments(),
+            services.store.last_segment(chat.ticket),
+        )
+        fields: dict[str, Any] = {
+            "ticket": chat.ticket,
+            "state": chat.state,
+            "site_name": site.name if site else None,
+            "topic": chat.topic,
+            "order": chat.order,
+            "product": chat.product,
+            "department": _department(departments, chat.department),
+            "customer_name": chat.customer_name,
+            "agent_name": chat.owner_name,
+            "opened_at": chat.opened_at,
+            "accepted_at": chat.accepted_at,
+            "closed_at": chat.closed_at,
+            "close_reason": chat.close_reason,
+            "rating": chat.rating,
+        }
+        shown = {name: value for name, value in fields.items() if value is not None}
+        shown["sealed"] = {"at": seal.sealed_at, "key_id": seal.key_id} if seal else None
+        shown["entries"] = [frame_of_entry(entry, chat.epoch) for entry in entries[:PAGE]]
+        shown["more"] = len(entries) > PAGE
+        accesses = await services.store.accesses(chat.ticket)
+        shown["accesses"] = [
+            {"at": one.at, "who": one.who if staff or one.who == "customer" else "staff"} for one in accesses
+        ]
+        if staff:
+            customer = await services.directory.customer_names(chat.customer_id)
+            customer["name"] = chat.customer_name or customer.get("name")
+            customer["email"] = chat.customer_email or customer.get("email")
+            shown["customer"] = {name: value for name, value in customer.items() if value is not None}
+        return shown
+
+    async def _file(self, chat: Chat, *, staff: bool) -> Response:
+        export = await as_json(self._services.store, chat.ticket, "staff" if staff else "all")
+        body = msgspec.json.format(msgspec.json.encode(export), indent=2)
+        headers = {
+            "Content-Disposition": f'attachment; filename="chat-{chat.ticket}.json"',
+            "Cache-Control": "no-store",
+        }
+        return Response(body, media_type="application/json", headers=headers)
+
+
+def _department(departments: dict[str, Any], id_: str | None) -> dict[str, str]:
+    known = departments.get(id_ or "")
+    return {"id": id_ or "", "name": known.name if known else id_ or ""}
+
+
+def _after(request: Request) -> int:
+    after = request.query_params.get("after", "0")
+    if not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise InvalidCommandError("after has to be the number of an entry.")
+    return int(after)
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return JSONResponse(body, headers={"Cache-Control": "no-store"})

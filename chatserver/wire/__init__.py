@@ -1,0 +1,1 @@
+"""The protocol of docs/protocol.md: commands, frames, codecs, close codes."""

@@ -1,0 +1,82 @@
+"""Closes chats for good: everything is in SQL, sealed, indexed; then the keys in Redis may go. Killed anywhere, the
+next run ends the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from transcripts.search import Search
+
+from chatserver.broker.keys import chat_key, ticket_work_list
+from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
+from chatserver.model.chat import LiveChat
+from chatserver.stores.queue import Queue
+from chatserver.worker.leases import Leases
+from transcripts.errors import HoleError
+from transcripts.seal import Sealer
+from transcripts.store import Store
+
+EVERY_SECONDS = 0.5
+ORPHANS_EVERY = 20  # rounds: closing chats that Redis has forgotten are rare
+
+log = structlog.get_logger()
+
+
+class Finaliser:
+    """Seals and indexes what has ended."""
+
+    def __init__(self, link: Link, store: Store, sealer: Sealer, search: Search, leases: Leases) -> None:
+        self._link, self._store, self._sealer, self._search, self._leases = link, store, sealer, search, leases
+        self._log, self._queue = ChatLog(link), Queue(link)
+        self._round = 0
+
+    async def run_once(self) -> int:
+        """One round; how many chats were finished.
+
+        Raises:
+            UnavailableError, transcripts.errors.StoreUnavailableError: nothing is half done; the next round tries
+                again.
+        """
+        held = self._leases.held()
+        lists = await asyncio.gather(*(self._log.work(b"fin", number, limit=50) for number in held))
+        done = 0
+        for ticket in [ticket for found in lists for ticket in found]:
+            done += await self._finish(ticket)
+        self._round += 1
+        if held and self._round % ORPHANS_EVERY == 0:
+            done += await self._finish_orphans()
+        return done
+
+    async def _finish(self, ticket: int) -> bool:
+        meta = await self._link.call(b"HGETALL", chat_key(ticket, b":m"))
+        chat = LiveChat.from_meta(ticket, meta) if meta else None
+        if chat and chat.durable < chat.seq:
+            return False  # the persister comes first
+        if not await self._seal(ticket):
+            return False
+        if chat:
+            await self._queue.remove(ticket, department=chat.info.department)
+        keys = chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"fin", ticket)
+        return bool(
+            await self._link.script("finalise", keys, (ticket, chat.epoch if chat else 0, chat.seq if chat else 0))
+        )
+
+    async def _finish_orphans(self) -> int:
+        """Chats that SQL says are closing and Redis has lost: everything that is left of them is in SQL."""
+        done = 0
+        for ticket in await self._store.closing(limit=50):
+            if not await self._log.exists(ticket):
+                done += await self._seal(ticket)
+        return done
+
+    async def _seal(self, ticket: int) -> bool:
+        try:
+            await self._sealer.seal(ticket)
+        except HoleError as exc:
+            log.error("finaliser.hole", ticket=ticket, error=str(exc))
+            return False
+        await self._search.index([ticket])
+        return True

@@ -1,0 +1,126 @@
+"""Moves the log into SQL, in batches over many chats, and says how far each is durable.
+
+Only what is committed is reported. A chat whose epoch in SQL is another one, or whose numbers are taken by other
+entries, is left alone and reported loudly: its entries stay in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from chatserver.broker.keys import chat_key, partition, work_list
+from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
+from chatserver.model.chat import LiveChat
+from chatserver.stores.history import entry_of_event, opening_of, recorded
+from chatserver.worker.leases import Leases
+from transcripts.entry import ChatBatch, Entry
+from transcripts.store import Store
+
+EVERY_SECONDS = 0.25
+CHATS_A_PARTITION = 200
+ENTRIES_A_CHAT = 500
+LEFT_ALONE_SECONDS = 5.0
+
+_encode = msgspec.msgpack.Encoder().encode
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Dirty:
+    """A chat with something that SQL does not have."""
+
+    chat: LiveChat
+    entries: tuple[Entry, ...]
+
+    def batch(self) -> ChatBatch:
+        chat, entries = self.chat, self.entries
+        joined = any(entry.kind in ("opened", "assigned") for entry in entries)
+        return ChatBatch(
+            ticket=chat.ticket,
+            epoch=chat.epoch,
+            opening=opening_of(chat.info) if chat.durable == 0 else None,
+            entries=entries,
+            participants=tuple(
+                recorded(one, chat.opened_at if one.role == "customer" else chat.accepted_at or chat.opened_at)
+                for one in chat.participants
+            )
+            if joined
+            else (),
+            reads=dict(chat.reads),
+        )
+
+
+class Persister:
+    """One worker's share of the chats."""
+
+    def __init__(self, link: Link, store: Store, leases: Leases) -> None:
+        self._link, self._store, self._leases = link, store, leases
+        self._log = ChatLog(link)
+        self._left_alone: dict[int, float] = {}
+
+    async def run_once(self) -> int:
+        """One round; how many chats were written.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+            transcripts.errors.StoreUnavailableError: the database does not; nothing is lost, the next round tries
+                again.
+        """
+        tickets = await self._dirty_tickets()
+        if not tickets:
+            return 0
+        read = await asyncio.gather(*(self._read(ticket) for ticket in tickets))
+        gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
+        dirty = [found for found in read if found is not None]
+        appended = await self._store.append([one.batch() for one in dirty])
+        self._complain(appended.stale, appended.conflicts)
+        settled = [one for one in dirty if one.chat.ticket in appended.durable]
+        await self._settle(settled, appended.durable, gone)
+        return len(settled)
+
+    async def _dirty_tickets(self) -> list[int]:
+        now = time.monotonic()
+        self._left_alone = {ticket: until for ticket, until in self._left_alone.items() if until > now}
+        lists = await asyncio.gather(
+            *(self._log.work(b"dirty", number, limit=CHATS_A_PARTITION) for number in self._leases.held())
+        )
+        return [ticket for found in lists for ticket in found if ticket not in self._left_alone]
+
+    async def _read(self, ticket: int) -> _Dirty | None:
+        meta = await self._link.call(b"HGETALL", chat_key(ticket, b":m"))
+        if not meta:
+            return None
+        chat = LiveChat.from_meta(ticket, meta)
+        start = b"%d-0" % (chat.durable + 1)
+        found = await self._link.call(b"XRANGE", chat_key(ticket, b":x"), start, b"+", b"COUNT", ENTRIES_A_CHAT)
+        return _Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found))
+
+    async def _settle(self, settled: list[_Dirty], durable: dict[int, int], gone: list[int]) -> None:
+        by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}
+        for one in settled:
+            ticket, seq = one.chat.ticket, durable[one.chat.ticket]
+            keys, args = by_partition.setdefault(partition(ticket), ([], []))
+            keys += [chat_key(ticket, b":m"), chat_key(ticket, b":x")]
+            event = _encode({"op": "durable", "ticket": ticket, "epoch": one.chat.epoch, "seq": seq})
+            args += [ticket, chat_key(ticket), one.chat.epoch, seq, one.chat.reads_version, event]
+        await asyncio.gather(
+            *(
+                self._link.script("settle", [work_list(b"dirty", number), *keys], args)
+                for number, (keys, args) in by_partition.items()
+            ),
+            *(self._link.call(b"ZREM", work_list(b"dirty", partition(ticket)), ticket) for ticket in gone),
+        )
+
+    def _complain(self, stale: Any, conflicts: Any) -> None:
+        for why, tickets in (("stale", stale), ("conflict", conflicts)):
+            for ticket in tickets:
+                log.error("persister.refused", ticket=ticket, why=why)
+                self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS

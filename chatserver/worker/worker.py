@@ -1,0 +1,108 @@
+"""The worker process: a few loops that never end by themselves and never let an error end them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from transcripts.search import Search
+
+from chatserver.actions.lifecycle import Lifecycle
+from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
+from chatserver.config import Settings
+from chatserver.errors import ChatError, UnavailableError
+from chatserver.keys import Keys
+from chatserver.signing import Signer
+from chatserver.stores.chats import Chats
+from chatserver.stores.directory import Directory
+from chatserver.stores.queue import Queue
+from chatserver.stores.tickets import TicketNumbers
+from chatserver.worker import finaliser, persister, sweeper
+from chatserver.worker.leases import RENEW_SECONDS, Leases
+from transcripts.database import open_database
+from transcripts.errors import TranscriptError
+from transcripts.seal import Sealer, SealKey
+from transcripts.store import Store
+
+INDEX_EVERY_SECONDS = 2.0  # open chats can be found within 5 s
+INDEX_BATCH = 200
+PAUSE_SECONDS = 1.0  # after an error
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
+        self._engine = open_database(settings.database)
+        self._link = Link(redis_url, on_push=lambda channel, payload: None, on_subscribed=lambda channel: None)
+        store, directory, queue = Store(self._engine), Directory(self._engine), Queue(self._link)
+        chats = Chats(ChatLog(self._link), store, directory)
+        lifecycle = Lifecycle(
+            chats, queue, TicketNumbers(self._engine), signer=Signer(keys.token), access_key=keys.access
+        )
+        sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
+        self._leases = Leases(self._link)
+        self._search = Search(self._engine)
+        self._persister = persister.Persister(self._link, store, self._leases)
+        self._finaliser = finaliser.Finaliser(self._link, store, sealer, self._search, self._leases)
+        self._sweeper = sweeper.Sweeper(self._link, chats, queue, lifecycle, self._leases)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set, then finishes the round it is in.
+
+        Raises:
+            ConfigError: Redis cannot be reached at the start.
+        """
+        await self._link.start()
+        try:
+            await self._leases.renew()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_loop("leases", self._leases.renew, RENEW_SECONDS, stop))
+                group.create_task(_loop("persister", self._persister.run_once, persister.EVERY_SECONDS, stop))
+                group.create_task(_loop("finaliser", self._finaliser.run_once, finaliser.EVERY_SECONDS, stop))
+                group.create_task(_loop("sweeper", self._sweeper.run_once, sweeper.EVERY_SECONDS, stop))
+                group.create_task(_loop("indexer", self._index, INDEX_EVERY_SECONDS, stop))
+            await self._last_round()
+        finally:
+            await self._link.stop()
+            await self._engine.dispose()
+
+    async def _index(self) -> None:
+        if self._leases.held():
+            await self._search.index_pending(INDEX_BATCH)
+
+    async def _last_round(self) -> None:
+        """What is in the log goes to SQL before we leave."""
+        try:
+            await self._persister.run_once()
+            await self._leases.release()
+        except (ChatError, TranscriptError) as exc:
+            log.warning("worker.left_early", error=str(exc))
+
+
+async def _loop(name: str, work: Callable[[], Awaitable[object]], seconds: float, stop: asyncio.Event) -> None:
+    complained = False
+    while not stop.is_set():
+        pause = seconds
+        try:
+            await work()
+            if complained:
+                log.info("worker.recovered", loop=name)
+                complained = False
+        except (UnavailableError, TranscriptError) as exc:
+            pause = max(seconds, PAUSE_SECONDS)
+            if not complained:
+                log.warning("worker.waiting", loop=name, error=str(exc))
+            complained = True
+        except Exception:
+            log.exception("worker.failed", loop=name)
+            pause = max(seconds, PAUSE_SECONDS)
+        try:
+            async with asyncio.timeout(pause):
+                await stop.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,176 @@
+"""A client for tests: HTTP calls and one WebSocket, in either subprotocol. No retries and no cleverness, so that tests see what the server does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections import deque
+from typing import Any
+
+import httpx
+import msgpack
+from websockets.asyncio.client import ClientConnection, connect
+
+JSON, MSGPACK = "chat.v1.json", "chat.v1.msgpack"
+PATIENCE = 10.0  # a frame that is due has come by then, on any machine; nothing waits for it to pass
+
+
+class Refused(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, frame: dict[str, Any]) -> None:
+        super().__init__(f"{frame['code']}: {frame['message']}")
+        self.frame = frame
+        self.code: str = frame["code"]
+
+
+class Socket:
+    """One connection that has said hello. Frames without a waiting command are kept in `inbox` in their order."""
+
+    def __init__(self, connection: ClientConnection, subprotocol: str, device: str) -> None:
+        self.connection, self.subprotocol, self.device = connection, subprotocol, device
+        self.inbox: deque[dict[str, Any]] = deque()
+        self.welcome: dict[str, Any] = {}
+        self._ids = 0
+        self._values: deque[dict[str, Any]] = deque()
+
+    async def send(self, frame: dict[str, Any]) -> None:
+        data = msgpack.packb(frame) if self.subprotocol == MSGPACK else json.dumps(frame)
+        await self.connection.send(data)
+
+    async def receive(self) -> dict[str, Any]:
+        """The next value, whichever frame it came in; the server's pings are answered."""
+        while True:
+            while not self._values:
+                async with asyncio.timeout(PATIENCE):
+                    data = await self.connection.recv()
+                self._values.extend(decode(data))
+            value = self._values.popleft()
+            if value["op"] != "ping":
+                return value
+            await self.send({"op": "pong"})
+
+    async def call(self, op: str, **fields: Any) -> dict[str, Any]:
+        """Sends a command and returns its reply; raises Refused."""
+        return await self.reply(await self.start(op, **fields))
+
+    async def start(self, op: str, **fields: Any) -> int:
+        """Sends a command without waiting; its id."""
+        self._ids += 1
+        await self.send({"op": op, "id": self._ids, **fields})
+        return self._ids
+
+    async def reply(self, id_: int) -> dict[str, Any]:
+        """The reply to a command that was sent."""
+        for value in self.inbox:
+            if value.get("id") == id_:
+                self.inbox.remove(value)
+                break
+        else:
+            while (value := await self.receive()).get("id") != id_:
+                self.inbox.append(value)
+        if value["op"] == "error":
+            raise Refused(value)
+        return value
+
+    async def until(self, op: str, **fields: Any) -> dict[str, Any]:
+        """The next value of this kind with these fields; what comes before it stays in the inbox."""
+
+        def fits(value: dict[str, Any]) -> bool:
+            return value["op"] == op and all(value.get(name) == wanted for name, wanted in fields.items())
+
+        for value in self.inbox:
+            if fits(value):
+                self.inbox.remove(value)
+                return value
+        while not fits(value := await self.receive()):
+            self.inbox.append(value)
+        return value
+
+    async def closed(self) -> int:
+        """Waits for the end; the close code."""
+        async with asyncio.timeout(PATIENCE):
+            await self.connection.wait_closed()
+        return self.connection.close_code or 0
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+
+def decode(data: bytes | str) -> list[dict[str, Any]]:
+    """The values of one frame from the server."""
+    if isinstance(data, str):
+        return [json.loads(line) for line in data.split("\n")]
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data)
+    return list(unpacker)
+
+
+class Api:
+    """The server's HTTP interface, as one browser."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.http = httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20)
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+    async def post(self, path: str, body: dict[str, Any] | None = None, **options: Any) -> httpx.Response:
+        return await self.http.post(path, json=body or {}, **options)
+
+    async def customer(self, subprotocol: str = JSON, **options: Any) -> Socket:
+        """A new anonymous customer with an open socket."""
+        session = (await self.post("/api/v1/customer-sessions", {"site_key": "default"})).raise_for_status().json()
+        socket = await self.socket(session["pass"], subprotocol, **options)
+        socket.welcome["customer_token"] = session["customer_token"]
+        return socket
+
+    async def sign_in(self, email: str, password: str) -> httpx.Response:
+        return await self.post("/api/v1/agent-sessions", {"email": email, "password": password})
+
+    async def agent(self, email: str, password: str, subprotocol: str = JSON, **options: Any) -> Socket:
+        """An agent, signed in, with an open socket."""
+        (await self.sign_in(email, password)).raise_for_status()
+        return await self.socket(await self.new_pass(), subprotocol, **options)
+
+    async def new_pass(self, customer_token: str | None = None) -> str:
+        headers = {"Authorization": f"Bearer {customer_token}"} if customer_token else {}
+        found: str = (await self.post("/api/v1/passes", headers=headers)).raise_for_status().json()["pass"]
+        return found
+
+    async def connect(self, subprotocol: str = JSON, *, origin: str | None = None, device: str | None = None) -> Socket:
+        """A socket that has not said hello."""
+        connection = await connect(
+            self.base.replace("http", "ws") + "/ws",
+            origin=origin or self.base,  # type: ignore[arg-type]  # websockets' own string type
+            subprotocols=[subprotocol],  # type: ignore[list-item]
+            compression=None,
+            ping_interval=None,
+            max_size=2**22,
+        )
+        return Socket(connection, subprotocol, device or new_device())
+
+    async def socket(
+        self,
+        pass_: str | None = None,
+        subprotocol: str = JSON,
+        *,
+        resume_token: str | None = None,
+        device: str | None = None,
+        chats: list[dict[str, Any]] | None = None,
+    ) -> Socket:
+        """A socket that has said hello."""
+        socket = await self.connect(subprotocol, device=device)
+        secret = {"pass": pass_} if pass_ else {"resume_token": resume_token}
+        socket.welcome = await socket.call("hello", device=socket.device, chats=chats or [], **secret)
+        return socket
+
+
+def new_device() -> str:
+    return "device-" + secrets.token_hex(8)
+
+
+def new_chat_key() -> str:
+    return secrets.token_hex(16)
