@@ -31,7 +31,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
     [words.rating, info.rating === undefined ? undefined : words.rated(info.rating)],
   ];
   return (
-    <aside class="customer-pane" aria-labelledby="customer-title">
+    <aside class="customer-pane" aria-labelledby="customer-title" onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <header class="customer-head">
         <h2 id="customer-title">
           <span class="visually-hidden">{words.title}: </span>
@@ -46,7 +46,9 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
           value === undefined ? null : (
             <div key={label}>
               <dt>{label}</dt>
-              <dd dir="auto">{value}</dd>
+              <dd>
+                <bdi>{value}</bdi>
+              </dd>
             </div>
           ),
         )}

@@ -29,7 +29,7 @@ export function ListsPane({ selected }: { selected: number | null }) {
       <section aria-labelledby="waiting-title" aria-busy={loadingQueue}>
         <header class="lists-head">
           <h2 id="waiting-title">
-            {words.waiting} <b class="number">{count}</b>
+            {words.waiting} {!loadingQueue && <b class="number">{count}</b>}
           </h2>
           {waiting[0] !== undefined && <WaitTime since={waiting[0].since} now={now} label={words.longest} />}
         </header>
@@ -47,7 +47,7 @@ export function ListsPane({ selected }: { selected: number | null }) {
       <section aria-labelledby="mine-title" aria-busy={lists.mine === null}>
         <header class="lists-head">
           <h2 id="mine-title">
-            {words.mine} <b class="number">{mine.length}</b>
+            {words.mine} {lists.mine !== null && <b class="number">{mine.length}</b>}
           </h2>
         </header>
         {lists.mine === null && <Skeleton rows={2} />}

@@ -35,7 +35,9 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
           value === undefined ? null : (
             <div key={label}>
               <dt>{label}</dt>
-              <dd dir="auto">{value}</dd>
+              <dd>
+                <bdi>{value}</bdi>
+              </dd>
             </div>
           ),
         )}
