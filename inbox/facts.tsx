@@ -20,7 +20,9 @@ export function Facts({ transcript }: { transcript: Transcript }) {
         value === undefined ? null : (
           <div key={label}>
             <dt>{label}</dt>
-            <dd dir="auto">{value}</dd>
+            <dd>
+              <bdi>{value}</bdi>
+            </dd>
           </div>
         ),
       )}
