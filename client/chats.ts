@@ -36,6 +36,8 @@ const KINDS: Partial<Record<ChatCommand["op"], Pending["kind"]>> = {
 export class Chats {
   readonly socket: ChatSocket;
   person?: Welcome["person"];
+  /** Add it to `Date.now()` for the server's time: how long somebody has waited must not depend on this machine's clock. */
+  clockSkew = 0;
 
   private readonly reader: Reader;
   /** By ticket, or by `chat_key` until the ticket is known. */
@@ -62,6 +64,7 @@ export class Chats {
         frame: (frame) => {
           if (frame.op === "entry") this.change(frame.ticket, { type: "entry", entry: frame });
           else if (frame.op === "durable") this.change(frame.ticket, { type: "durable", durable: frame });
+          else if (frame.op === "snapshot") this.topics.get(frame.topic as Topic)?.snapshot(frame);
           else if (frame.topic === "chat") this.change(frame.ticket, { type: "event", event: frame, now: Date.now() });
           else this.topics.get(frame.topic)?.event(frame);
         },
@@ -182,6 +185,7 @@ export class Chats {
 
   private takeWelcome(welcome: Welcome): void {
     this.person = welcome.person;
+    this.clockSkew = welcome.now - Date.now();
     this.pulling.clear();
     const attached = new Set(welcome.chats.map((answer) => answer.ticket));
     queueMicrotask(() => {
@@ -293,12 +297,9 @@ export class Chats {
   }
 
   private askTopic(topic: Topic): void {
-    this.socket.ask<any>({ op: "watch", topic }).then(
-      (snapshot) => this.topics.get(topic)?.snapshot(snapshot),
-      (error) => {
-        if (!(error instanceof CommandError) || !RETRIED.includes(error.code)) return;
-        setTimeout(() => this.topics.has(topic) && this.askTopic(topic), error.frame.retry_after_ms ?? 1_000);
-      },
-    );
+    this.socket.ask({ op: "watch", topic }).catch((error) => {
+      if (!(error instanceof CommandError) || !RETRIED.includes(error.code)) return;
+      setTimeout(() => this.topics.has(topic) && this.askTopic(topic), error.frame.retry_after_ms ?? 1_000);
+    });
   }
 }

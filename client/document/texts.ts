@@ -5,11 +5,8 @@ import type { Entry } from "../protocol";
 export const documentTexts = {
   roles: { customer: "Customer", agent: "Agent", supervisor: "Supervisor", bot: "Assistant", system: "" },
   unnamed: { customer: "Customer", agent: "Agent", supervisor: "Supervisor", bot: "Assistant", system: "System" },
-  entries: "Entries",
   note: "Note, only agents see it",
   masked: "Masked before anybody stored or saw it",
-  hit: "Search hit",
-  unsealed: "This entry came after the seal.",
 } as const;
 
 /** What a state change says of itself; null for an entry that shows nothing. */
