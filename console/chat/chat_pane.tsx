@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useDesk } from "../desk/context";
 import { go } from "../navigate";
+import { formatRoute } from "../route";
 import { texts } from "../texts";
 import { ChatHeader } from "./chat_header";
 import { CloseConfirm } from "./close_confirm";
@@ -37,11 +38,14 @@ export function ChatPane({ ticket, closeAsked, details, onDetails }: ChatPanePro
   useEffect(() => {
     if (standing === "mine") box.current?.focus();
     else setAsking(false);
+    // What had the focus is gone (the list on a phone, the box of a chat that was closed): go on reading from here.
+    if (standing !== null && document.activeElement === document.body) document.querySelector<HTMLElement>(".entries")?.focus();
   }, [standing]);
 
   function escape(event: KeyboardEvent): void {
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
     go({ page: "desk" });
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(`.lists a[href="${formatRoute({ page: "chat", ticket })}"]`)?.focus());
   }
 
   if (desk.chats.isGone(ticket)) return <p class="nothing">{texts.chat.missing}</p>;

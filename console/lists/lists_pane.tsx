@@ -12,7 +12,7 @@ export function ListsPane({ selected }: { selected: number | null }) {
   const words = texts.lists;
   const desk = useDesk();
   const lists = useCell(desk.lists);
-  const now = useNow(1000);
+  const now = useNow(1000) + desk.chats.clockSkew;
   const waiting = waitingItems(lists);
   const mine = myItems(lists);
   const closed = closedItems(lists, (ticket) => desk.isClosed(ticket));

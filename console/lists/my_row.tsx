@@ -19,7 +19,8 @@ export function MyRow({ item, gone, now, selected }: MyRowProps) {
   const closed = desk.isClosed(item.ticket);
   const unread = state === undefined || closed ? 0 : unreadCount(state);
   const last = state === undefined ? undefined : lastMessage(state);
-  const typing = state !== undefined && typingNow(state, now).length > 0;
+  const typing = state !== undefined && typingNow(state, Date.now()).length > 0;
+  const draft = selected || closed ? "" : desk.drafts.of(item.ticket).message;
   const kind = ["row", selected ? "selected" : "", unread > 0 ? "unread" : "", closed || gone ? "gone" : ""].filter(Boolean).join(" ");
   return (
     <li class={kind}>
@@ -40,7 +41,7 @@ export function MyRow({ item, gone, now, selected }: MyRowProps) {
           {[item.topic ?? texts.noTopic, item.order ?? formatTicket(item.ticket)].join(" · ")}
         </span>
         <span class="row-preview" dir="auto">
-          {typing ? texts.chat.typing(who) : (last?.text ?? item.preview)}
+          {typing ? texts.chat.typing(who) : draft !== "" ? texts.lists.draft(draft) : (last?.text ?? item.preview)}
         </span>
       </a>
     </li>
