@@ -4,7 +4,6 @@ import { duration, shortTime } from "../client/format";
 import type { Problem } from "./state";
 
 export const texts = {
-  brand: "Inbox",
   form: {
     title: "Read your chat again",
     intro: "Enter the ticket number and the access code that you saw in the chat.",
@@ -12,7 +11,6 @@ export const texts = {
     ticketHint: "For example #100009",
     code: "Access code",
     codeHint: "10 letters and digits, with or without spaces",
-    showCode: "Show the code",
     open: "Open the transcript",
     opening: "Opening …",
     ticketMissing: "Enter the ticket number.",
@@ -40,7 +38,6 @@ export const texts = {
   find: "Find in this transcript",
   findNext: "Next hit",
   findPrevious: "Previous hit",
-  findClear: "Clear",
   hits: (number: number, total: number) => (total === 0 ? "No hits" : `${number} of ${total}`),
   print: "Print",
   download: "Download",
