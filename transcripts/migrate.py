@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,6 +10,7 @@ from transcripts.database import write
 from transcripts.errors import SchemaError
 
 VERSION_TABLE = "transcripts_version"
+HEAD = "0001"  # the newest file in migrations/versions; a test compares them
 _PG_LOCK = 0x7472616E73637269  # "transcri": one advisory lock for this set of migrations
 
 
@@ -33,6 +31,12 @@ async def upgrade(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if _version(connection) == [HEAD]:
+        return  # as at every start but the first: Alembic alone takes a third of a second to import
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -40,3 +44,9 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as exc:
         raise SchemaError(f"the database was made by a newer version of this program ({exc})") from exc
+
+
+def _version(connection: Connection) -> list[str]:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return []
+    return list(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars())

@@ -24,7 +24,8 @@ SIGN_IN_TRIES = 10
 # KEYS counters   ARGV limit seconds a counter   -> 0 | seconds to wait
 _TAKE = """
 for i, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or 0) >= tonumber(ARGV[2 * i - 1]) then return math.max(redis.call('TTL', key), 1) end
+  local taken = tonumber(redis.call('GET', key) or 0)
+  if taken >= tonumber(ARGV[2 * i - 1]) then return math.max(redis.call('TTL', key), 1) end
 end
 for i, key in ipairs(KEYS) do
   if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[2 * i]) end

@@ -84,7 +84,8 @@ class Pages:
         )
         headers = _headers(
             f"default-src 'none'; script-src 'self' {self._public}; style-src 'self'; img-src 'self' data:; "
-            f"frame-src {self._public}; connect-src {self._public}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            f"frame-src {self._public}; connect-src {self._public}; "
+            f"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
         return HTMLResponse(html, headers=headers)
 
@@ -92,7 +93,8 @@ class Pages:
         sockets = " ".join(origin.replace("http", "ws", 1) for origin in self._origins)
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-            f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
+            f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'self'; "
+            f"frame-ancestors {ancestors}; require-trusted-types-for 'script'"
         )
         headers = _headers(policy)
         if ancestors == "'none'":

@@ -1,4 +1,7 @@
-"""A client for tests: HTTP calls and one WebSocket, in either subprotocol. No retries and no cleverness, so that tests see what the server does."""
+"""A client for tests: HTTP calls and one WebSocket, in either subprotocol.
+
+No retries and no cleverness, so that tests see what the server does.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,47 @@
+# The few commands of this repository. Needs Python ≥ 3.11 with venv, and nothing else; Node comes from a wheel when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run build test check format clean lock
+
+run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
+	@exec $(BIN)/chatserver serve
+
+build: $(VENV)/installed ## Build the pages into chatserver/web/static
+	$(BIN)/python scripts/build_pages.py
+
+test: $(VENV)/developer ## Unit, contract, integration and browser tests
+	@sh scripts/ensure_chromium.sh
+	$(BIN)/python scripts/build_pages.py
+	$(BIN)/pytest
+
+check: $(VENV)/developer ## Lint, types, imports; the pages' types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/build_pages.py --check
+
+format: $(VENV)/developer
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/developer ## Write the lock files anew (never with addresses)
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --all-extras --group dev --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) node_modules chatserver/web/static
+
+# Installed editable, so that a changed file counts at the next start. The pages are built by the same hook as in the wheel.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "chatserver needs Python 3.11 or newer"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/developer: $(VENV)/installed requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
