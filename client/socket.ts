@@ -45,7 +45,7 @@ export interface SocketEvents {
   page?(page: Page): void;
   /** A chat of `positions` is not there, or not ours. */
   missing?(ticket: number): void;
-  frame?(frame: EntryFrame | Durable | EventFrame): void;
+  frame?(frame: EntryFrame | Durable | EventFrame | Snapshot): void;
   acked?(item: OutboxItem, ack: Ack): void;
   /** The command was refused and dropped. */
   failed?(item: OutboxItem, error: ErrorFrame): void;
@@ -479,6 +479,8 @@ export class ChatSocket {
 
   private takeAnswer(frame: Ack | Page | Snapshot | ErrorFrame): void {
     if (frame.op === "page") this.takePage(frame);
+    // At once, not by the promise: the first events of the topic may follow in the same turn.
+    if (frame.op === "snapshot") this.options.events.frame?.(frame);
     if (frame.id === undefined) return;
     const question = this.questions.get(frame.id);
     if (question) {

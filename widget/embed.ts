@@ -146,7 +146,7 @@ function setOpen(open: boolean, focus = true): void {
   showState();
   if (memory()) memory(open ? "open" : "closed");
   if (focus) (open ? frame : bubble.hidden ? undefined : bubble)?.focus();
-  tell({ chat: "shown", shown: open, focus });
+  if (ready) tell({ chat: "shown", shown: open, focus });
   emit(open ? "open" : "close");
 }
 
@@ -170,7 +170,6 @@ function load(): void {
     const { locale, topic, color } = settings;
     const language = locale && locale !== "auto" ? locale : document.documentElement.lang || undefined;
     tell({ chat: "hello", options: { locale: language, topic, color, page_url: location.origin + location.pathname } });
-    if (isOpen) tell({ chat: "shown", shown: true, focus: document.activeElement === host });
   };
   frame.src = `${origin}/widget/frame?site=${encodeURIComponent(settings.site ?? "")}`;
   timer = setTimeout(report, READY_MS);
@@ -187,6 +186,7 @@ function onMessage(event: MessageEvent): void {
       ready = true;
       clearTimeout(timer);
       panel.querySelector("p")?.remove();
+      tell({ chat: "shown", shown: isOpen, focus: document.activeElement === host });
       return emit("ready");
     case "close":
       return setOpen(false);

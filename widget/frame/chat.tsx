@@ -26,9 +26,15 @@ export function ChatScreen({ panel, room, chat }: Props) {
   return (
     <Frame panel={panel} state={stateLine(chat, ended)} menu={<Menu room={room} />} banner={connection(room)}>
       <Log room={room} chat={chat}>
-        <Names panel={panel} chat={chat} open={state === "queued" || state === "waiting" || ended} />
+        {!ended && <Names panel={panel} chat={chat} open={state === "queued" || state === "waiting"} />}
       </Log>
-      {ended ? <Ended room={room} chat={chat} /> : <Composer panel={panel} room={room} />}
+      {ended ? (
+        <Ended room={room} chat={chat}>
+          <Names panel={panel} chat={chat} />
+        </Ended>
+      ) : (
+        <Composer panel={panel} room={room} />
+      )}
     </Frame>
   );
 }
@@ -64,27 +70,29 @@ function connection({ chats }: Room): ComponentChildren {
   }
 }
 
-/** Ticket number and access code: the way back to this chat. Large while one waits, one line later. */
-function Names({ panel, chat, open }: { panel: Panel; chat: ChatState; open: boolean }) {
+/** Ticket number and access code, the way back to this chat: open while one waits, one line later. */
+function Names({ panel, chat, open }: { panel: Panel; chat: ChatState; open?: boolean }) {
   const { ticket, info } = chat;
   const { code } = panel.kept;
   const queue = info?.state === "queued" ? info.queue : undefined;
   if (!ticket) return <p class="change">{texts.opening}</p>;
   return (
-    <details class="card names" open={open}>
-      <summary>
-        {texts.ticket} <b>{formatTicket(ticket)}</b>
-      </summary>
-      <dl>
-        <Copy label={texts.ticket} value={String(ticket)} shown={formatTicket(ticket)} />
-        {code && <Copy label={texts.code} value={code} shown={`${code.slice(0, 5)} ${code.slice(5)}`} />}
-      </dl>
-      {code && <p class="muted">{panel.store.lasting ? texts.keep : texts.memoryOnly}</p>}
+    <>
       {queue && (
-        <p>
+        <p class="place">
           <b>{queue.place === 1 ? texts.next : texts.before(queue.place - 1)}</b> {texts.stay}
         </p>
       )}
-    </details>
+      <details class="card names" open={open}>
+        <summary>
+          {texts.names} <b>{formatTicket(ticket)}</b>
+        </summary>
+        <dl>
+          <Copy label={texts.ticket} value={String(ticket)} shown={formatTicket(ticket)} />
+          {code && <Copy label={texts.code} value={code} shown={`${code.slice(0, 5)} ${code.slice(5)}`} />}
+        </dl>
+        {code && <p class="muted">{panel.store.lasting ? texts.keep : texts.memoryOnly}</p>}
+      </details>
+    </>
   );
 }

@@ -1,6 +1,6 @@
 /** After the end: how was it, where to read it again, and a new chat. */
 
-import { Component, createRef } from "preact";
+import { Component, type ComponentChildren, createRef } from "preact";
 import type { ChatState } from "../../client/chat_state";
 import { StarIcon } from "../../client/ui/icons";
 import type { Room } from "./room";
@@ -9,6 +9,7 @@ import { texts } from "./texts";
 interface Props {
   room: Room;
   chat: ChatState;
+  children: ComponentChildren;
 }
 
 export class Ended extends Component<Props, { rating: number }> {
@@ -20,7 +21,7 @@ export class Ended extends Component<Props, { rating: number }> {
     if (this.state.rating) this.props.room.rate(this.state.rating, this.comment.current?.value.trim() ?? "");
   };
 
-  render({ room, chat }: Props, { rating }: { rating: number }) {
+  render({ room, chat, children }: Props, { rating }: { rating: number }) {
     const rated = chat.info?.rating || chat.pending.some((item) => item.kind === "rated" && item.status !== "failed");
     return (
       <div class="ended">
@@ -51,6 +52,7 @@ export class Ended extends Component<Props, { rating: number }> {
             )}
           </form>
         )}
+        {children}
         <button type="button" class="primary" onClick={() => room.leave()}>
           {texts.startNew}
         </button>

@@ -60,7 +60,7 @@ export class Home extends Component<{ panel: Panel }, State> {
           <span>{texts.message}</span>
           <textarea
             ref={this.message}
-            rows={4}
+            rows={3}
             maxLength={4_096}
             dir="auto"
             aria-required

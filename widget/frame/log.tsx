@@ -77,7 +77,7 @@ export class Log extends Component<Props, { away: boolean; more: boolean }> {
       <div class="log-box">
         <div class="log" ref={this.box} role="log" aria-label={texts.log} tabIndex={0} onScroll={this.onScroll}>
           {children}
-          {timeline(chat, room.readWhenShown).map((row) => (
+          {timeline(chat, room.unreadAfter).map((row) => (
             <RowView key={row.key} row={row} chat={chat} room={room} />
           ))}
           <p class="typing" aria-live="off">

@@ -1,6 +1,6 @@
 /** The one chat of the panel: its socket, what a person does in it, and what the page around it is told. */
 
-import { type ChatState, lastSeq, unreadCount } from "../../client/chat_state";
+import { type ChatState, unreadCount } from "../../client/chat_state";
 import { Chats } from "../../client/chats";
 import { claimDevice } from "../../client/device";
 import { socketUrl } from "../../client/socket";
@@ -10,11 +10,13 @@ import type { FirstMessage, Panel } from "./panel";
 export class Room {
   readonly View = ChatScreen;
   chats?: Chats;
-  /** How far this person had read when the panel was opened: what is new stands below a line. */
-  readWhenShown?: number;
+  /** How far this person had read when the panel was opened on something new: what is new stands below a line. */
+  unreadAfter?: number;
 
   /** What the first message came with, for another try. */
   private first?: FirstMessage;
+  /** The chat whose first page has come. */
+  private met?: number;
   private told: { unread?: number; live?: boolean; ticket?: number; ended?: boolean; blocked?: boolean } = {};
 
   constructor(private readonly panel: Panel) {}
@@ -102,12 +104,12 @@ export class Room {
 
   leave(): void {
     if (this.chat?.ticket) this.chats?.detach(this.chat.ticket);
-    this.readWhenShown = undefined;
+    this.unreadAfter = this.met = undefined;
     this.panel.leave();
   }
 
   shown(): void {
-    this.readWhenShown = this.readSeq();
+    if (this.panel.shown) this.markUnread();
     this.tellPage();
   }
 
@@ -122,14 +124,17 @@ export class Room {
       this.told.blocked = true;
       void panel.report("socket");
     }
-    this.readWhenShown ??= this.readSeq();
+    if (chat?.info && this.met !== chat.ticket) {
+      this.met = chat.ticket;
+      this.markUnread();
+    }
     this.tellPage();
     panel.tell();
   }
 
-  private readSeq(): number | undefined {
+  private markUnread(): void {
     const { chat } = this;
-    return chat?.info && (chat.reads[chat.info.me] ?? (unreadCount(chat) ? 0 : lastSeq(chat)));
+    this.unreadAfter = chat?.info && unreadCount(chat) ? (chat.reads[chat.info.me] ?? 0) : undefined;
   }
 
   private tellPage(): void {

@@ -21,7 +21,8 @@ export const texts = {
   start: "Start chat",
   earlier: "Read an earlier chat",
 
-  ticket: "Ticket",
+  names: "Your ticket",
+  ticket: "Ticket number",
   code: "Access code",
   keep: "Keep both: with them you can read this chat again later, on any device.",
   copy: (what: string) => `Copy ${what}`,
@@ -32,7 +33,6 @@ export const texts = {
   stay: "You can go on writing, or close this window and come back.",
   waitingState: "We answer here as soon as somebody is back.",
   queueState: (place: number) => (place === 1 ? "You are next in line" : `Number ${place} in line`),
-  details: "Ticket and access code",
 
   log: "Messages",
   you: "You",
@@ -81,5 +81,5 @@ export const texts = {
   wrongSite: "Chat is not available here.",
   wrongSiteWhy: "This page names a chat that does not exist. Please try another way to reach us.",
   lost: "We couldn't find your earlier chat. You can start a new one.",
-  memoryOnly: "This browser keeps nothing for us: note ticket and access code to come back to this chat.",
+  memoryOnly: "Note both: this browser lets us keep nothing, so they are the only way back to this chat.",
 };

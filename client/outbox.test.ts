@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { Outbox } from "./outbox";
+import type { Entry } from "./protocol";
+import { memoryStore } from "./storage";
+
+const message = (text: string, ticket = 100_009) => ({ op: "post_message" as const, ticket, text });
+const numbers = (outbox: Outbox, chat = "100009") => outbox.of(chat).map((item) => item.n);
+
+describe("an outbox", () => {
+  it("numbers the commands of each chat and finds them again after a reload", () => {
+    const store = memoryStore();
+    const first = new Outbox(store, "box");
+    first.add(message("a"));
+    first.add(message("b"));
+    first.add(message("c", 100_014));
+    const second = new Outbox(store, "box");
+    expect(second.all().map(({ chat, n, command }) => [chat, n, "text" in command && command.text])).toEqual([
+      ["100009", 1, "a"],
+      ["100009", 2, "b"],
+      ["100014", 1, "c"],
+    ]);
+    expect(second.add(message("d")).n).toBe(3);
+  });
+
+  it("keeps counting when everything is durable", () => {
+    const store = memoryStore();
+    const outbox = new Outbox(store, "box");
+    outbox.acked(outbox.add(message("a")), 7, 2);
+    outbox.durable(100_009, 7, 2);
+    expect(outbox.all()).toEqual([]);
+    expect(new Outbox(store, "box").add(message("b")).n).toBe(2);
+  });
+
+  it("keeps what is acknowledged until it is durable in the same history", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    outbox.acked(outbox.add(message("a")), 7, 2);
+    outbox.durable(100_009, 8, 9);
+    outbox.durable(100_009, 7, 1);
+    expect(numbers(outbox)).toEqual([1]);
+    outbox.durable(100_009, 7, 2);
+    expect(numbers(outbox)).toEqual([]);
+  });
+
+  it("gives the number of a refused command to the next", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    const [a, b, c] = ["a", "b", "c"].map((text) => outbox.add(message(text)));
+    outbox.acked(a!, 7, 2);
+    expect(outbox.refused(b!)).toEqual([c]);
+    expect(numbers(outbox)).toEqual([1, 2]);
+    expect(outbox.add(message("d")).n).toBe(3);
+  });
+
+  it("drops what was meant for a chat that could not be opened", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    const open = outbox.add({ op: "open_chat", chat_key: "f".repeat(32), text: "hello" });
+    outbox.add(message("more", 0), "f".repeat(32));
+    outbox.refused(open);
+    expect(outbox.all()).toEqual([]);
+  });
+
+  it("goes by the ticket as soon as the chat has one", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    outbox.add({ op: "open_chat", chat_key: "f".repeat(32), text: "hello" });
+    outbox.add(message("more", 0), "f".repeat(32));
+    outbox.named("f".repeat(32), 100_009, "claim");
+    expect(outbox.of("100009").map(({ n, command }) => [n, command.op, "claim" in command && command.claim])).toEqual([
+      [1, "open_chat", "claim"],
+      [2, "post_message", false],
+    ]);
+    expect(outbox.add(message("third")).n).toBe(3);
+  });
+
+  it("takes its own entry for an ack", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    outbox.add(message("a"));
+    const entry = { ticket: 100_009, device: "me", n: 1, epoch: 7, seq: 2 } as Entry;
+    outbox.seen({ ...entry, device: "other" }, "me");
+    expect(outbox.all()[0]?.acked).toBeUndefined();
+    outbox.seen(entry, "me");
+    expect(outbox.all()[0]?.acked).toEqual({ epoch: 7, seq: 2 });
+  });
+
+  it("goes back to what the server has", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    const [a, b] = ["a", "b", "c"].map((text) => outbox.add(message(text)));
+    outbox.acked(a!, 7, 2);
+    outbox.acked(b!, 7, 3);
+    outbox.goBack("100009", 1);
+    expect(outbox.all().map((item) => [item.n, Boolean(item.acked)])).toEqual([[1, true], [2, false], [3, false]]);
+  });
+
+  it("starts at 1 as another device with what was not sent", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    outbox.acked(outbox.add(message("a")), 7, 2);
+    outbox.add(message("b"));
+    outbox.restart();
+    expect(numbers(outbox)).toEqual([1]);
+  });
+});
