@@ -18,6 +18,7 @@ export function SearchPane({ route }: { route: Route }) {
   const asked = route.page === "search" ? route.q : null;
   const [q, setQ] = useState(asked === null || asked === "" ? kept.q : asked);
   const [state, happened] = useReducer(searchAfter, kept.state);
+  const written = useRef(q);
   const running = useRef<AbortController | null>(null);
   const open = route.page === "transcript" ? route.ticket : null;
   kept = { q, state };
@@ -41,9 +42,16 @@ export function SearchPane({ route }: { route: Route }) {
     const timer = setTimeout(() => void search(q), state.phase === "first" ? 0 : PAUSE_MS);
     return () => clearTimeout(timer);
   }, [q]);
+  // The address follows the box; an address that somebody else wrote (a link, Back) is followed by the box.
   useEffect(() => {
-    if (route.page === "search" && route.q !== q) go({ page: "search", q }, { replace: true });
-  }, [q, route.page]);
+    if (asked === null || asked === q) return;
+    if (asked !== "" && asked !== written.current) setQ(asked);
+    else go({ page: "search", q }, { replace: true });
+  }, [asked]);
+  useEffect(() => {
+    written.current = q;
+    if (asked !== null) go({ page: "search", q }, { replace: true });
+  }, [q]);
   useEffect(() => () => running.current?.abort(), []);
 
   const busy = state.phase === "first" || state.phase === "again";
