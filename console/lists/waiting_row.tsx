@@ -39,7 +39,7 @@ export function WaitingRow({ item, gone, now, selected, department }: WaitingRow
     );
   }
   return (
-    <li class={selected ? "row selected" : "row"}>
+    <li class={selected ? "row waiting selected" : "row waiting"}>
       <a class="row-link" href={formatRoute({ page: "chat", ticket: item.ticket })} aria-current={selected ? "true" : undefined}>
         <span class="row-who" dir="auto">
           {who}

@@ -84,7 +84,7 @@ export function SearchPane({ route }: { route: Route }) {
           {q.trim() !== "" && <p>{words.emptyHint}</p>}
         </div>
       )}
-      <ol class={busy ? "rows stale" : "rows"} aria-busy={busy}>
+      <ol class={busy || state.phase === "failed" ? "rows stale" : "rows"} aria-busy={busy}>
         {state.results.map((result) => (
           <ResultRow key={result.ticket} result={result} selected={result.ticket === open} />
         ))}
@@ -100,7 +100,7 @@ export function SearchPane({ route }: { route: Route }) {
 
 function summary(state: SearchState, words: typeof texts.search): string {
   if (state.phase === "first") return words.loading;
-  if (state.results.length === 0) return "";
+  if (state.phase === "failed" || state.results.length === 0) return "";
   const count = words.results(state.results.length, state.next !== null);
   return state.q.trim() === "" ? `${words.newest} · ${count}` : count;
 }
