@@ -14,12 +14,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from sqlalchemy import text
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from transcripts.search import Search
 
 from chatserver.actions.lifecycle import Lifecycle
 from chatserver.actions.messages import Messages
@@ -44,6 +41,7 @@ from chatserver.web.transcript_api import TranscriptApi
 from transcripts.database import open_database, read
 from transcripts.errors import TranscriptError
 from transcripts.seal import SealKey
+from transcripts.search import Search
 from transcripts.store import Store
 
 log = structlog.get_logger()
@@ -98,7 +96,6 @@ class ChatServer:
                 *TranscriptApi(self.services, origins).routes(),
                 *Pages(self.services, origins=settings.public_origins, shows_demo=settings.shows_demo).routes(),
             ],
-            middleware=[Middleware(GZipMiddleware, minimum_size=500)],
             exception_handlers=HANDLERS,
             lifespan=self._lifespan,
         )

@@ -8,6 +8,7 @@ port.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -50,8 +51,12 @@ def bind(host: str, port: int) -> socket.socket:
             listener.listen(4096)
         except OSError as exc:
             listener.close()
-            if exc.errno != 98 or time.monotonic() > deadline:  # EADDRINUSE
-                why = "is taken by another program" if exc.errno == 98 else f"cannot be used: {exc.strerror}"
+            if exc.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                why = (
+                    "is taken by another program"
+                    if exc.errno == errno.EADDRINUSE
+                    else f"cannot be used: {exc.strerror}"
+                )
                 raise ConfigError(f"port {port} on {host} {why}; choose another with --port") from exc
             time.sleep(0.1)
         except OverflowError as exc:

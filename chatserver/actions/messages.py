@@ -12,10 +12,10 @@ from chatserver.actions.author import Author
 from chatserver.actions.text import clean
 from chatserver.broker.event import transient_event
 from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, NotFoundError
 from chatserver.ids import new_id
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
-from chatserver.model.person import Participant
+from chatserver.model.person import NOTE_RIGHTS, Participant, Person
 from chatserver.stores.chats import Chats
 from chatserver.wire.commands import PostMessage, PostNote
 
@@ -91,6 +91,7 @@ class Messages:
             author.origin,
             command.text,
             done,
+            joins=author.person,
         )
 
     def read(self, author: Author, ticket: int, participant: Participant, seq: int) -> None:
@@ -104,12 +105,14 @@ class Messages:
             fields["name"] = participant.name
         self._log.publish(ticket, transient_event(**fields), author.origin)
 
-    def _send(self, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
+    def _send(self, draft: Draft, origin: bytes, sent_text: str, done: Done, *, joins: Person | None = None) -> None:
         changed = draft.text if draft.text != sent_text else None
 
         def answered(answer: Accepted | ChatError) -> None:
             if isinstance(answer, MissingChat):
                 self._later(self._rebased(draft, origin, sent_text, done))
+            elif isinstance(answer, NotFoundError) and joins:
+                self._later(self._joined(joins, draft, origin, sent_text, done))
             elif isinstance(answer, Accepted) and answer.dup and answer.event is None:
                 self._later(self._remembered(draft, changed, done))
             else:
@@ -125,6 +128,19 @@ class Messages:
     async def _rebased(self, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
         try:
             await self._chats.rebase(draft.ticket)
+        except ChatError as error:
+            done(error, None)
+        else:
+            self._send(draft, origin, sent_text, done)
+
+    async def _joined(self, person: Person, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
+        """Staff of the department may leave notes in a chat that another one owns."""
+        try:
+            chat = await self._chats.head(draft.ticket)
+            if not person.staff or not person.sees_department(chat.info.department):
+                raise NotFoundError
+            joined = Participant(draft.participant, person.id, person.role, NOTE_RIGHTS, person.name)
+            await self._log.join(draft.ticket, joined)
         except ChatError as error:
             done(error, None)
         else:

@@ -234,6 +234,15 @@ class ChatLog:
             raise answer
         return answer
 
+    async def join(self, ticket: int, participant: Participant) -> None:
+        """Makes somebody a participant, unless they are one.
+
+        Raises:
+            MissingChat: the chat has no keys.
+        """
+        if await self.link.script("join", (chat_key(ticket, b":m"),), (participant.person_id, participant.line())) != 1:
+            raise MissingChat
+
     async def page(
         self, ticket: int, *, epoch: int = 0, seq: int = 0, entry_id: str = "", limit: int = 200
     ) -> PageAnswer:

@@ -31,6 +31,7 @@ ALL = (
     "read",
     "settle",
     "finalise",
+    "join",
     "rebase",
     "queue_add",
     "queue_take",

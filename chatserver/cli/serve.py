@@ -9,15 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import structlog
 
 from chatserver import __version__
 from chatserver.cli.common import data_option, settings_of
 from chatserver.config import Settings
+from chatserver.errors import ConfigError
 from chatserver.keys import Keys
 from chatserver.logs import configure
 from chatserver.preflight import RedisPlace, check_installation, join_redis, migrate
 
 SETUP_MINUTES = 15
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -110,6 +114,9 @@ def _keeper(place: RedisPlace) -> Callable[[], None]:
         nonlocal looked_at
         if place.embedded and time.monotonic() - looked_at > 1:
             looked_at = time.monotonic()
-            place.embedded.ensure()
+            try:
+                place.embedded.ensure()
+            except ConfigError as error:
+                log.error("valkey.down", error=error.message)  # the sockets stay; the next look tries again
 
     return look

@@ -361,7 +361,7 @@ def show(page: ChatPage, *, person: Person, state: dict[str, Any], connection: C
         epoch=page.chat.epoch,
         top=page.chat.seq if staff else page.chat.pub,
         state=state,
-        reads=dict(page.chat.reads),
+        reads=page.chat.reads_for(staff=staff),
         entries=[codec.embed(event) for event in page.events if staff or not for_staff_only(event)],
         more=page.more,
     )

@@ -26,11 +26,6 @@ class QueuePlaces(TopicListener):
         self._task: asyncio.Task[None] | None = None
         self._again = False
 
-    @property
-    def idle(self) -> bool:
-        """Whether nobody waits here."""
-        return not self._told
-
     def add(self, ticket: int, place: int, waiting: int) -> None:
         """A customer has been told this place."""
         self._told[ticket] = place, waiting

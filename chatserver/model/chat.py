@@ -105,6 +105,11 @@ class LiveChat:
         """The agent who owns it."""
         return next((one for one in self.participants if one.id == self.owner), None) if self.owner else None
 
+    def reads_for(self, *, staff: bool) -> dict[str, int]:
+        """How far each has read, as far as the reader may know of them."""
+        unseen = () if staff else {one.id for one in self.participants if not one.speaks}
+        return {participant: seq for participant, seq in self.reads.items() if participant not in unseen}
+
     def view(self, *, me: str | None, staff: bool) -> dict[str, Any]:
         """`state` of a page (docs/protocol.md), for one reader; `queue` is added by who knows it."""
         owner, info = self.owner_participant(), self.info
@@ -123,19 +128,17 @@ class LiveChat:
             "closed_at": self.closed_at,
             "close_reason": self.close_reason,
             "rating": self.rating,
-            "participants": [
-                {
-                    key: value
-                    for key, value in (("participant", one.id), ("role", one.role), ("name", one.name))
-                    if value is not None
-                }
-                for one in self.participants
-            ],
+            "participants": [_shown(one) for one in self.participants if staff or one.speaks],
             "durable": self.durable,
         }
         if staff:
             fields |= {"gen": self.gen, "verified": info.verified, "page_url": info.page_url, "locale": info.locale}
         return {name: value for name, value in fields.items() if value is not None}
+
+
+def _shown(one: Participant) -> dict[str, str]:
+    fields = {"participant": one.id, "role": one.role, "name": one.name}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def queue_item(ticket: int, since: int, info: ChatInfo, preview: str | None) -> dict[str, Any]:

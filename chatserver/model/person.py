@@ -10,6 +10,7 @@ STAFF_ROLES = ("agent", "supervisor", "admin")
 # its owner.
 CUSTOMER_RIGHTS = "read post close rate"
 OWNER_RIGHTS = "read post note close own"
+NOTE_RIGHTS = "read note"  # staff of the department beside the owner
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Participant:
     role: str
     rights: str
     name: str | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether everybody in the chat knows of them: who only reads and leaves notes stays unseen."""
+        return "post" in self.rights.split()
 
     def line(self) -> str:
         """The value of `p:<person>` in the chat's meta hash: `id role right right …`, and the name in a line of its

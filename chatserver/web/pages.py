@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import structlog
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -20,6 +22,9 @@ from chatserver.web.services import Services
 STATIC = Path(str(files("chatserver.web"))) / "static"
 PAGES = ("widget_frame", "console", "inbox", "shop")
 A_YEAR = "public, max-age=31536000, immutable"
+
+# Only what is the same for everybody is compressed, never a secret beside words of others (BREACH).
+_ZIPPED = Middleware(GZipMiddleware, minimum_size=500)
 
 log = structlog.get_logger()
 
@@ -41,11 +46,11 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """Paths of the pages."""
         routes: list[BaseRoute] = [
-            Route("/widget.js", self.loader),
+            Route("/widget.js", self.loader, middleware=[_ZIPPED]),
             Route("/widget/frame", self.frame),
             Route("/console", self.console),
             Route("/inbox", self.inbox),
-            Mount("/assets", _HashedFiles(directory=STATIC / "assets", check_dir=False)),
+            Mount("/assets", _HashedFiles(directory=STATIC / "assets", check_dir=False), middleware=[_ZIPPED]),
         ]
         if self._shows_demo:
             routes.append(Route("/", self.shop))

@@ -57,6 +57,7 @@ class Session:
         self._site = ""
         self._meter: Meter | None = None
         self._typed_at: dict[int, float] = {}
+        self._read_to: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lines: dict[int, deque[commands.Command]] = {}
         self._greeting = False
@@ -116,6 +117,7 @@ class Session:
             self._services.hub.unwatch(self._connection, command.topic)
             self._reply(Ack(id=command.id, topic=command.topic))
         elif isinstance(command, commands.Watch):
+            self._count()
             self._run(self._services.hub.watch(self._connection, command.topic, id=command.id), command)
         elif isinstance(command, commands.Hello):
             raise InvalidCommandError("hello was said before.")
@@ -308,14 +310,15 @@ class Session:
     def _read(self, command: commands.Read) -> None:
         assert self._author and self._connection
         participant = self._services.hub.participant(self._connection, command.ticket)
-        if participant:
+        if participant and participant.speaks and command.seq > self._read_to.get(command.ticket, 0):
+            self._read_to[command.ticket] = command.seq
             self._services.messages.read(self._author, command.ticket, participant, command.seq)
 
     def _typing(self, command: commands.Typing) -> None:
         assert self._author and self._connection
         participant = self._services.hub.participant(self._connection, command.ticket)
         now = time.monotonic()
-        if participant and now - self._typed_at.get(command.ticket, 0) >= TYPING_SECONDS:
+        if participant and participant.speaks and now - self._typed_at.get(command.ticket, 0) >= TYPING_SECONDS:
             self._typed_at[command.ticket] = now
             self._services.messages.typing(self._author, command.ticket, participant)
 

@@ -42,7 +42,7 @@ class _Dirty:
 
     def batch(self) -> ChatBatch:
         chat, entries = self.chat, self.entries
-        joined = any(entry.kind in ("opened", "assigned") for entry in entries)
+        joined = any(entry.kind in ("opened", "assigned", "note") for entry in entries)
         return ChatBatch(
             ticket=chat.ticket,
             epoch=chat.epoch,
