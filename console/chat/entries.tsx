@@ -15,7 +15,9 @@ export function Entries({ state, unreadAfter }: { state: ChatState; unreadAfter:
   const scroller = useRef<HTMLDivElement>(null);
   const [below, setBelow] = useState(0);
   const [away, setAway] = useState(false);
+  const inside = useRef<HTMLDivElement>(null);
   const seen = useRef(0);
+  const lastOwn = useRef<string | undefined>(undefined);
   // The same rows are the same objects: Preact passes over them when only the world around the chat has changed.
   const rows = useMemo(
     () => timeline(state, unreadAfter).map((row) => <EntryRow key={row.key} row={row} state={state} desk={desk} />),
@@ -23,19 +25,20 @@ export function Entries({ state, unreadAfter }: { state: ChatState; unreadAfter:
   );
 
   useLayoutEffect(() => {
-    const own = state.pending.length > 0;
-    if (!away || own) toEnd();
+    const own = state.pending.at(-1)?.key;
+    if (!away || (own !== undefined && own !== lastOwn.current)) toEnd();
+    lastOwn.current = own;
     const others = state.log.filter((entry) => entry.kind === "message" && entry.seq > seen.current && !isOwn(state, entry));
     if (away) setBelow(others.length);
     else seen.current = state.log.at(-1)?.seq ?? 0;
   }, [state.log, state.pending]);
 
   useEffect(() => {
-    // The pane gets lower (a keyboard, the composer grows): who was at the end stays there.
-    const box = scroller.current;
-    if (box === null || typeof ResizeObserver === "undefined") return;
+    // The pane gets lower (a keyboard, the composer), or rows get their true height: who was at the end stays there.
+    if (scroller.current === null || inside.current === null) return;
     const watch = new ResizeObserver(() => !away && toEnd());
-    watch.observe(box);
+    watch.observe(scroller.current);
+    watch.observe(inside.current);
     return () => watch.disconnect();
   }, [away]);
 
@@ -57,8 +60,10 @@ export function Entries({ state, unreadAfter }: { state: ChatState; unreadAfter:
   return (
     <div class="entries-frame">
       <div class="entries" ref={scroller} onScroll={scrolled} role="log" aria-label={texts.chat.entries} tabIndex={0}>
-        {rows}
-        <Typing state={state} />
+        <div class="entries-inside" ref={inside}>
+          {rows}
+          <Typing state={state} />
+        </div>
       </div>
       {away && (
         <button class="jump" onClick={toEnd}>

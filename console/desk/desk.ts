@@ -8,6 +8,7 @@ import { CommandError, socketUrl } from "../../client/socket";
 import { Cell } from "../cell";
 import { afterAgentEvent, afterQueueEvent, type Lists, myItems, NO_LISTS, waitingItems, withMine, withoutKnown, withQueue, withTaken } from "../lists/lists";
 import { step } from "../lists/watched";
+import { NO_SEARCH, type SearchState } from "../search/state";
 import { type Agent, getPass } from "../session/session";
 import { texts } from "../texts";
 import { Drafts } from "./drafts";
@@ -26,6 +27,7 @@ export class Desk {
   readonly notice = new Cell<string | null>(null);
   readonly taking = new Cell<ReadonlySet<number>>(new Set());
   readonly drafts = new Drafts();
+  search: SearchState = NO_SEARCH;
 
   private selected: number | null = null;
   private heard = new Map<number, number>();

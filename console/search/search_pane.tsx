@@ -1,4 +1,5 @@
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useDesk } from "../desk/context";
 import { go } from "../navigate";
 import type { Route } from "../route";
 import { texts } from "../texts";
@@ -10,18 +11,17 @@ import { NO_SEARCH, searchAfter, type SearchState } from "./state";
 /** How long somebody has to stop typing before we search. */
 const PAUSE_MS = 250;
 
-/** The search stays as it was while its results are read. */
-let kept: { q: string; state: SearchState } = { q: "", state: NO_SEARCH };
-
 export function SearchPane({ route }: { route: Route }) {
   const words = texts.search;
+  const desk = useDesk();
   const asked = route.page === "search" ? route.q : null;
-  const [q, setQ] = useState(asked === null || asked === "" ? kept.q : asked);
-  const [state, happened] = useReducer(searchAfter, kept.state);
+  const [q, setQ] = useState(asked === null || asked === "" ? desk.search.q : asked);
+  const [state, happened] = useReducer(searchAfter, desk.search);
   const written = useRef(q);
   const running = useRef<AbortController | null>(null);
   const open = route.page === "transcript" ? route.ticket : null;
-  kept = { q, state };
+  // It stays as it was while the agent is elsewhere.
+  desk.search = state.phase === "done" ? state : { ...NO_SEARCH, q };
 
   async function search(wanted: string, cursor?: string): Promise<void> {
     running.current?.abort();

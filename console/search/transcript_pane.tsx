@@ -4,6 +4,7 @@ import { TranscriptDocument } from "../../client/document/transcript_document";
 import { HttpError } from "../../client/http";
 import { loadRest, type Transcript } from "../../client/transcript";
 import { BackIcon } from "../../client/ui/icons";
+import { go } from "../navigate";
 import { texts } from "../texts";
 import { getTranscript, transcriptPath } from "./calls";
 import { TranscriptHead } from "./transcript_head";
@@ -40,6 +41,8 @@ export function TranscriptPane({ ticket, at, words }: TranscriptPaneProps) {
     const entry = at === null ? null : paper.current?.querySelector(`[data-seq="${at}"]`);
     if (entry) entry.scrollIntoView({ block: "center" });
     // The entry may be on a page that is still to come.
+    // On a phone the list of results has gone, and the focus with it.
+    if (document.activeElement === document.body) paper.current?.focus({ preventScroll: true });
     led.current = Boolean(entry) || !transcript.more;
   }, [transcript, at]);
 
@@ -50,7 +53,7 @@ export function TranscriptPane({ ticket, at, words }: TranscriptPaneProps) {
   );
   return (
     <div class="reading" ref={paper} tabIndex={0} role="region" aria-label={texts.transcript.title(ticket)}>
-      <button class="icon-button back" aria-label={told.back} title={told.back} onClick={() => history.back()}>
+      <button class="icon-button back" aria-label={told.back} title={told.back} onClick={() => (history.length > 1 ? history.back() : go({ page: "search", q: "" }))}>
         <BackIcon />
       </button>
       {transcript === null ? (
