@@ -80,7 +80,7 @@ class _Npm:
         self._root = root
         # npm's scripts look for `node` in PATH.
         path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
-        self._env = {**os.environ, "PATH": path}
+        self._env = {**os.environ, "PATH": path, "NO_COLOR": "1"}
 
     def run(self, *words: str, shown: bool = False) -> None:
         """Run `npm WORDS`; what it says is shown when it fails, or always."""
