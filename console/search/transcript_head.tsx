@@ -17,7 +17,7 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
     [words.answeredBy, transcript.agent_name ?? words.nobody],
     [words.time, span(transcript)],
     [texts.customer.rating, rating === undefined ? undefined : texts.customer.rated(rating)],
-    [words.accesses, accesses === undefined || accesses.length === 0 ? undefined : accesses.slice(-3).map(({ who }) => who).join(", ")],
+    [words.accesses, openedBy(accesses)],
   ];
   const open = transcript.state !== "closed" && transcript.state !== "closing";
   return (
@@ -89,6 +89,12 @@ function Actions({ ticket, open }: { ticket: number; open: boolean }) {
       </p>
     </div>
   );
+}
+
+/** Who opened it, each once, the last first. */
+function openedBy(accesses: Transcript["accesses"]): string | undefined {
+  const names = new Set((accesses ?? []).map(({ who }) => who).reverse());
+  return names.size === 0 ? undefined : [...names].slice(0, 3).join(", ");
 }
 
 function span({ opened_at: from, closed_at: to }: Transcript): string {
