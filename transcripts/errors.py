@@ -6,6 +6,7 @@
     ├── HoleError               entries that should be in SQL are not
     ├── CanonicalError          a value has no deterministic encoding
     ├── SealError               a key or a seal is not what it should be
+    ├── UnknownZoneError        a time zone that is none
     └── ImportLineError         a line of an import cannot be read; names line and field
 
 Messages are for people: one plain sentence, no traceback needed.
@@ -46,6 +47,10 @@ class CanonicalError(TranscriptError):
 
 class SealError(TranscriptError):
     """A seal or its key is not valid."""
+
+
+class UnknownZoneError(TranscriptError):
+    """There is no such time zone."""
 
 
 class ImportLineError(TranscriptError):

@@ -5,7 +5,7 @@ from typing import Any
 from transcripts.entry import ChatBatch, Entry, Opening, Participant
 
 TICKET = 100009
-OTHER_TICKET = 100012
+OTHER_TICKET = 100014
 EPOCH = 77
 CUSTOMER = "cust-mia"
 START = 1_795_000_000_000

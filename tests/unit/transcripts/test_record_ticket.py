@@ -7,12 +7,10 @@ from transcripts.ticket import FIRST_COUNTER, is_ticket, parse_ticket, ticket_of
 counters = st.integers(FIRST_COUNTER, 10**12)
 
 
-@pytest.mark.parametrize(("counter", "ticket"), [(10_000, 100_009), (10_001, 100_016), (572_000, 5_720_006)])
+@pytest.mark.parametrize(("counter", "ticket"), [(10_000, 100_009), (10_001, 100_014)])
 def test_a_counter_gets_one_check_digit(counter: int, ticket: int) -> None:
-    assert ticket_of(counter) // 10 == counter
-    assert is_ticket(ticket_of(counter))
-    if counter == 10_000:
-        assert ticket_of(counter) == ticket
+    assert ticket_of(counter) == ticket
+    assert is_ticket(ticket)
 
 
 def test_counters_below_the_first_are_refused() -> None:

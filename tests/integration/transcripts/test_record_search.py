@@ -1,0 +1,424 @@
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from record_factories import CUSTOMER, EPOCH, START, make_batch, make_entry, make_opening
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from transcripts.database import open_database, read
+from transcripts.entry import ChatBatch, Entry
+from transcripts.errors import UnknownZoneError
+from transcripts.migrate import upgrade
+from transcripts.search import Results, Scope, Search
+from transcripts.store import Store
+from transcripts.ticket import ticket_of
+
+pytestmark = pytest.mark.anyio
+
+STAFF = Scope.staff()
+DAY = 86_400_000
+
+
+def chat(number: int, *said: str, day: int = 0, **fields: Any) -> ChatBatch:
+    """A chat: the customer and the agent take turns; a text that begins with `note:` is a note of the agent's."""
+    ticket = ticket_of(10_000 + number)
+    agent = {"role": "agent", "participant_id": "p-ann", "name": fields.pop("agent", "Ann Lee")}
+    at = fields.pop("at", START + day * DAY)
+    rating = fields.pop("rating", None)
+    entries: list[Entry] = [make_entry(1, ticket=ticket, at=at, kind="opened", text=None, name=None)]
+    entries.append(
+        make_entry(
+            2, ticket=ticket, at=at, kind="assigned", text=None, data={"owner": "p-ann", "name": agent["name"]}, **agent
+        )
+    )
+    for place, line in enumerate(said):
+        if line.startswith("note:"):
+            kind = {"kind": "note", "audience": "staff", **agent}
+        else:
+            kind = agent if place % 2 else {"name": fields.get("customer_name", "Mia")}
+        entries.append(make_entry(3 + place, ticket=ticket, at=at, text=line.removeprefix("note:"), **kind))
+    if rating is not None:
+        entries.append(
+            make_entry(3 + len(said), ticket=ticket, at=at, kind="rated", text=None, data={"rating": rating})
+        )
+    return make_batch(*entries, opening=make_opening(**{"topic": None, "order": None, **fields}))
+
+
+KETTLE = chat(
+    0,
+    "My blue kettle leaks",
+    "Sorry about the kettle, we send a new one",
+    topic="Returns",
+    order="112-7788231-1234567",
+    rating=2,
+)
+REFUND = chat(
+    1, "When do I get my refunds?", "Refunds take five days", day=1, agent="Bob Stone", topic="Money", rating=5
+)
+CAFE = chat(
+    2,
+    "Das Café war geschlossen, die Größe 38 fehlt",
+    "Das tut uns leid",
+    day=2,
+    department="cafe",
+    customer_id="cust-eva",
+    customer_name="Eva Möller",
+)
+TOKYO = chat(3, "東京都庁から発送しますか", "はい、明日です", day=3)
+CODES = chat(4, "Tracking AB-1234 says 1127788, invoice 555 123 4567", "See e-mail", day=4, product="Wi-Fi plug")
+NOTED = chat(5, "Hello, I wait", "One moment", "note:Suspected fraud, see kettle policy", day=5)
+CHATS = (KETTLE, REFUND, CAFE, TOKYO, CODES, NOTED)
+
+
+@pytest.fixture
+async def search(engine: AsyncEngine, store: Store) -> Search:
+    await store.append(CHATS)
+    search = Search(engine)
+    assert await search.index_pending() == len(CHATS)
+    return search
+
+
+async def found(search: Search, query: str, scope: Scope = STAFF, **options: Any) -> list[ChatBatch]:
+    results = await search.search(query, scope=scope, **options)
+    return [next(one for one in CHATS if one.ticket == result.ticket) for result in results.results]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("kettles leaking", [KETTLE, NOTED]),
+        ("refund", [REFUND]),
+        ("REFUNDING", [REFUND]),
+        ('"blue kettle"', [KETTLE]),
+        ('"kettle blue"', []),
+        ('"new one"', [KETTLE]),
+        ('"leaks sorry"', []),  # no phrase reaches from one entry into the next
+        ("refu*", [REFUND]),
+        ("kettle -blue", [NOTED]),
+        ("kettle -fraud", [KETTLE]),
+        ("cafe", [CAFE]),
+        ("grosse", [CAFE]),
+        ("CAFÉ", [CAFE]),
+        ("moller", [CAFE]),
+        ("東京", [TOKYO]),
+        ("都庁", [TOKYO]),
+        ("京", [TOKYO]),
+        ("東京都庁から発送", [TOKYO]),
+        ('"東京都"', [TOKYO]),
+        ("大阪", []),
+        ("112-7788231", [KETTLE]),
+        ("11277882311234567", [KETTLE]),
+        ("7788231", [KETTLE]),
+        ("112-7788", [CODES]),
+        ("1127788", [CODES]),
+        ("AB1234", [CODES]),
+        ("ab 1234", [CODES]),
+        ("5551234567", [CODES]),
+        ("email", [CODES]),
+        ("wifi", [CODES]),
+        ("fraud", [NOTED]),
+        ("agent:bob", [REFUND]),
+        ('agent:"Bob Stone"', [REFUND]),
+        ("agent:bob kettle", []),
+        ("-agent:ann", [REFUND]),
+        ("customer:eva", [CAFE]),
+        ("customer:cust-eva", [CAFE]),
+        ("topic:return", [KETTLE]),
+        ("department:cafe", [CAFE]),
+        ("order:112-7788231-1234567", [KETTLE]),
+        ("order:11277882311234567", [KETTLE]),
+        ("product:wifi", [CODES]),
+        ("rating:5", [REFUND]),
+        ("rating:<=2", [KETTLE]),
+        ("from:agent kettle", [NOTED, KETTLE]),
+        ("from:customer kettle", [KETTLE]),
+        ("from:agent leaks", []),
+        (f"ticket:{KETTLE.ticket}", [KETTLE]),
+        ("ticket:#100-014", [REFUND]),
+        ("ticket:100014 kettle", []),
+        ("after:2026-11-23", [NOTED, CODES, TOKYO]),
+        ("", [NOTED, CODES, TOKYO, CAFE, REFUND, KETTLE]),
+    ],
+)
+async def test_what_a_query_finds(search: Search, query: str, expected: list[ChatBatch]) -> None:
+    if query.startswith("after:"):
+        query = f"after:{_day(TOKYO)}"
+    assert await found(search, query) == expected
+
+
+def _day(batch: ChatBatch) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(batch.entries[0].at / 1000, UTC).date().isoformat()
+
+
+@pytest.mark.parametrize(
+    "query", [f"#{REFUND.ticket}", f"{REFUND.ticket}", "100 014", "＃１０００１４", "ticket 100014 please"]
+)
+async def test_a_ticket_number_goes_straight_to_its_chat(search: Search, query: str) -> None:
+    results = await search.search(query, scope=STAFF)
+    assert results.results[0].ticket == REFUND.ticket
+
+
+async def test_an_order_number_goes_straight_to_its_chat(engine: AsyncEngine, store: Store, search: Search) -> None:
+    chatty = chat(6, "112-7788231-1234567 112-7788231-1234567 112-7788231-1234567", "112-7788231-1234567?", day=6)
+    await store.append([chatty])
+    await search.index_pending()
+    results = await search.search("my order 112-7788231-1234567", scope=STAFF)
+    assert [one.ticket for one in results.results[:2]] == [KETTLE.ticket, chatty.ticket]
+
+
+async def test_more_of_the_query_is_better_than_more_of_one_word(search: Search, store: Store) -> None:
+    both = chat(7, "invoice for the lamp", "ok")
+    one = chat(8, "lamp lamp lamp lamp lamp lamp", "lamp lamp lamp", day=9)
+    await store.append([both, one])
+    await search.index_pending()
+    results = await search.search("lamp invoice", scope=STAFF)
+    assert [result.ticket for result in results.results][:2] == [both.ticket, one.ticket]
+
+
+async def test_the_newest_comes_first_on_ties(search: Search, store: Store) -> None:
+    await store.append([chat(9, "zebra", "hm", day=1), chat(10, "zebra", "hm", day=2), chat(11, "zebra", "hm", day=0)])
+    await search.index_pending()
+    results = await search.search("zebra", scope=STAFF)
+    assert [result.ticket for result in results.results] == [ticket_of(10_010), ticket_of(10_009), ticket_of(10_011)]
+
+
+async def test_the_result_names_the_entry_and_marks_the_words(search: Search) -> None:
+    (result,) = (await search.search("leaking kettle -fraud", scope=STAFF)).results
+    assert (result.ticket, result.entry_seq, result.agent_name, result.topic) == (
+        KETTLE.ticket,
+        3,
+        "Ann Lee",
+        "Returns",
+    )
+    assert result.snippet == [("My blue ", False), ("kettle", True), (" ", False), ("leaks", True)]
+    assert "".join(piece for piece, _ in result.snippet) == "My blue kettle leaks"
+
+
+async def test_open_chats_are_found_and_found_again_when_they_grow(search: Search, store: Store) -> None:
+    await store.append([make_batch(_next(KETTLE))])
+    assert await search.index_pending() == 1
+    assert await search.index_pending() == 0
+    (result,) = (await search.search("squeaks", scope=STAFF)).results
+    assert (result.ticket, result.state, result.entry_seq) == (KETTLE.ticket, "active", 6)
+    assert await found(search, '"blue kettle"') == [KETTLE]
+
+
+def _next(batch: ChatBatch) -> Entry:
+    last = batch.entries[-1]
+    return msgspec.structs.replace(
+        last, seq=last.seq + 1, prev=last.seq, entry_id="next", kind="message", text="and the lid squeaks", data=None
+    )
+
+
+async def test_a_customer_finds_own_chats_only(search: Search) -> None:
+    assert await found(search, "cafe") == [CAFE]  # it is there
+    assert await found(search, "cafe", Scope.customer(CUSTOMER)) == []
+    assert await found(search, "cafe", Scope.customer("cust-eva")) == [CAFE]
+    assert await found(search, "", Scope.customer("cust-eva")) == [CAFE]
+    assert await found(search, f"#{CAFE.ticket}", Scope.customer(CUSTOMER)) == []
+    assert await found(search, f"ticket:{CAFE.ticket}", Scope.customer(CUSTOMER)) == []
+
+
+async def test_an_agent_finds_chats_of_own_departments_only(search: Search) -> None:
+    assert await found(search, "kettle", Scope.of_departments({"support"})) == [KETTLE, NOTED]
+    assert await found(search, "kettle", Scope.of_departments({"cafe"})) == []
+    assert await found(search, "", Scope.of_departments({"cafe"})) == [CAFE]
+    assert await found(search, "", Scope.of_departments(set())) == []
+
+
+async def test_nothing_of_a_note_reaches_a_customer(search: Search, store: Store, engine: AsyncEngine) -> None:
+    mine = Scope.customer(CUSTOMER)
+    queries = [
+        "fraud",
+        "kettle",
+        '"kettle policy"',
+        "kettle -fraud",
+        "hello -policy",
+        "fra*",
+        "hello fraud wait",
+        "one moment",
+    ]
+    assert await found(search, "fraud") == [NOTED]  # staff does see it
+    assert await found(search, "fraud", mine) == []
+    before = [await search.search(query, scope=mine) for query in queries]
+    note = make_entry(
+        6,
+        ticket=NOTED.ticket,
+        kind="note",
+        audience="staff",
+        role="supervisor",
+        name="Fraser",
+        text="hello fraud wait wait moment",
+    )
+    await store.append([make_batch(note)])
+    await search.index_pending()
+    assert [await search.search(query, scope=mine) for query in queries] == before
+    assert await found(search, "customer:fraser") + await found(search, "agent:fraser") == []
+    async with read(engine) as connection:
+        rows = await connection.execute(
+            text("SELECT count(*) FROM search_chats WHERE search_chats MATCH 'fraud OR fraser'")
+        )
+        assert rows.scalar() == 0
+
+
+async def test_pages_neither_repeat_nor_skip(search: Search, store: Store) -> None:
+    await store.append(
+        [chat(20 + number, f"parcel {number}", "parcel " * (number % 7), day=number) for number in range(45)]
+    )
+    await search.index_pending()
+    for query in ("parcel", ""):
+        everything = [one.ticket for one in (await search.search(query, scope=STAFF, limit=100)).results]
+        pages = await _pages(search, query, limit=10)
+        assert [one.ticket for page in pages for one in page.results] == everything
+        assert len(everything) == (45 if query else 51)
+        assert [one.score for page in pages for one in page.results] == sorted(
+            (one.score for page in pages for one in page.results), reverse=True
+        )
+
+
+async def _pages(search: Search, query: str, *, limit: int) -> list[Results]:
+    pages = [await search.search(query, scope=STAFF, limit=limit)]
+    while pages[-1].next is not None:
+        pages.append(await search.search(query, scope=STAFF, limit=limit, cursor=pages[-1].next))
+    return pages
+
+
+async def test_pages_stay_as_they_were_while_chats_come_in(search: Search, store: Store) -> None:
+    await store.append([chat(100 + number, "parcel", "x", day=number) for number in range(20)])
+    await search.index_pending()
+    expected = [one.ticket for one in (await search.search("parcel", scope=STAFF, limit=100)).results]
+    first = await search.search("parcel", scope=STAFF, limit=10)
+    await store.append([chat(200 + number, "parcel parcel", "x", day=50) for number in range(20)])
+    await search.index_pending()
+    second = await search.search("parcel", scope=STAFF, limit=10, cursor=first.next)
+    assert [one.ticket for one in first.results + second.results] == expected
+
+
+async def test_more_candidates_than_are_ranked_at_once_can_be_paged_through(search: Search, store: Store) -> None:
+    await store.append([chat(1000 + number, "parcel", "x", day=number % 5) for number in range(650)])
+    assert await search.index_pending(1000) == 650
+    tickets = [one.ticket for page in await _pages(search, "parcel", limit=100) for one in page.results]
+    assert len(tickets) == len(set(tickets)) == 650
+    mine = Scope.customer(CUSTOMER)
+    first = await search.search("leaks", scope=mine)  # the oldest of more than two windows of chats
+    assert [one.ticket for one in first.results] == [KETTLE.ticket]
+
+
+async def test_a_cursor_gives_no_rights(search: Search, store: Store) -> None:
+    from transcripts.search.cursor import read_cursor, write_cursor
+
+    await store.append([chat(300 + number, "parcel", "x", day=number) for number in range(5)])
+    await search.index_pending()
+    mine = Scope.customer(CUSTOMER)
+    following = (await search.search("parcel", scope=mine, limit=2)).next
+    import zlib
+
+    own = read_cursor(following, zlib.crc32(repr(("parcel", mine, "UTC")).encode()))
+    assert own.rest
+    forged = write_cursor(msgspec.structs.replace(own, rest=((CAFE.ticket, 9.0), *own.rest)))
+    page = await search.search("parcel", scope=mine, limit=10, cursor=forged)
+    assert CAFE.ticket not in [one.ticket for one in page.results]
+    assert len(page.results) == 3
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "9" * 30_000])
+async def test_a_broken_cursor_begins_at_the_first_page(search: Search, cursor: str) -> None:
+    assert await search.search("kettle", scope=STAFF, cursor=cursor) == await search.search("kettle", scope=STAFF)
+
+
+async def test_days_are_those_of_the_asker(search: Search, store: Store) -> None:
+    late = chat(400, "midnight", "x", at=1_767_222_000_000)  # 2025-12-31 23:00 UTC
+    await store.append([late])
+    await search.index_pending()
+
+    async def tickets(query: str, tz: str) -> list[int]:
+        return [one.ticket for one in (await search.search(query, scope=STAFF, tz=tz)).results]
+
+    assert await tickets("midnight on:2025-12-31", "UTC") == [late.ticket]
+    assert await tickets("midnight on:2025-12-31", "Europe/Berlin") == []
+    assert await tickets("midnight on:2026-01-01", "Europe/Berlin") == [late.ticket]
+    assert await tickets("midnight after:2025-12-31 before:2025-12-31", "UTC") == [late.ticket]
+    assert await tickets("midnight on:2025-12", "UTC") == [late.ticket]
+    assert await tickets("midnight before:2025-11", "UTC") == []
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "../etc/passwd", "Europe", "\0"])
+async def test_an_unknown_zone_is_told(search: Search, zone: str) -> None:
+    with pytest.raises(UnknownZoneError):
+        await search.search("kettle on:2025-01-01", scope=STAFF, tz=zone)
+
+
+async def test_common_words_are_found_newest_first(
+    search: Search, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transcripts.search.search.MANY", 3)
+    await store.append(
+        [chat(500 + number, "thanks kettle" if number == 0 else "thanks", "x", day=number) for number in range(6)]
+    )
+    await search.index_pending()
+    assert len((await search.search("thanks", scope=STAFF)).results) == 6
+    # The rare word chooses the candidates, the common one only their order.
+    assert (await search.search("thanks kettle", scope=STAFF)).results[0].ticket == ticket_of(10_500)
+
+
+pieces = st.sampled_from(
+    [
+        "kettle",
+        '"',
+        "*",
+        "-",
+        "(",
+        ")",
+        ":",
+        "agent:",
+        "rating:",
+        "on:2025",
+        "OR",
+        "AND",
+        "NEAR",
+        "NOT",
+        "{",
+        "^",
+        "+",
+        "'",
+        "\\",
+        "東",
+        "%",
+        "\0",
+        " ",
+        "ticket:",
+        '"a b"',
+        "x*",
+        ";",
+        "--",
+    ]
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(query=st.lists(pieces | st.text(max_size=5), max_size=8).map("".join), customer=st.booleans())
+async def test_any_query_is_answered(any_search: Search, query: str, customer: bool) -> None:
+    await any_search.search(query, scope=Scope.customer(CUSTOMER) if customer else STAFF)
+
+
+@pytest.fixture
+async def any_search(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Search]:
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('any')}/chat.db")
+    await upgrade(engine)
+    await Store(engine).append(CHATS)
+    search = Search(engine)
+    await search.index_pending()
+    yield search
+    await engine.dispose()
+
+
+async def test_the_epoch_is_not_touched_by_indexing(search: Search, store: Store) -> None:
+    kept = await store.chat(KETTLE.ticket)
+    assert kept is not None
+    assert (kept.epoch, kept.indexed_seq) == (EPOCH, kept.last_seq)

@@ -1,0 +1,265 @@
+"""Indexing chats and answering queries (docs/search.md)."""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from transcripts import schema
+from transcripts.bulk import execute_many
+from transcripts.chat import Chat
+from transcripts.database import read, write
+from transcripts.entry import Entry
+from transcripts.errors import StoreUnavailableError
+from transcripts.rows import chat_of, entry_of
+from transcripts.search.cursor import Cursor, read_cursor, write_cursor
+from transcripts.search.days import zone_of
+from transcripts.search.document import Document, document_of
+from transcripts.search.index import Conditions, Index
+from transcripts.search.query import Clause, Query, parse
+from transcripts.search.ranking import Ranked, rank, weights
+from transcripts.search.results import Result, Results
+from transcripts.search.scope import Scope
+from transcripts.search.snippet import best_place
+from transcripts.search.sqlite_index import SqliteIndex
+
+WINDOW = 300
+"""Candidates that are ranked at a time."""
+
+MANY = 20_000
+"""Chats whose score FTS may work out for one query. Words that many chats have are left to the ranking where rarer ones
+are at hand; where there are none, the newest chats are the candidates. (8 common words over 100,000 chats: 10–108
+ms.)
+"""
+
+MAX_LIMIT = 100
+
+_AT_ONCE = 200  # chats indexed in one transaction: about 30 ms of writing
+
+_TICKET_HIT = 1_000.0
+
+_chats = schema.chats.c
+_entries = schema.entries.c
+
+
+class Search:
+    """Finds chats by what was said in them, whom they were with and what they were about."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        if engine.dialect.name != "sqlite":
+            raise StoreUnavailableError("this version searches on SQLite only")
+        self._engine = engine
+        self._index: Index = SqliteIndex()
+
+    async def index(self, tickets: Sequence[int]) -> int:
+        """Brings the index up to date for these chats, open or closed; returns how many of them there are.
+
+        Safe to repeat and to run from several processes: a chat that grows meanwhile stays on the list of
+        `index_pending`.
+        """
+        done = 0
+        for start in range(0, len(tickets), _AT_ONCE):
+            done += await self._index_some(list(tickets[start : start + _AT_ONCE]))
+        return done
+
+    async def index_pending(self, limit: int = _AT_ONCE) -> int:
+        """Indexes up to `limit` chats that have entries the index does not know; returns how many it were."""
+        question = (
+            select(_chats.ticket).where(_chats.indexed_seq < _chats.last_seq).order_by(_chats.ticket).limit(limit)
+        )
+        async with read(self._engine) as connection:
+            tickets = list(await connection.scalars(question))
+        return await self.index(tickets)
+
+    async def _index_some(self, tickets: list[int]) -> int:
+        async with read(self._engine) as connection:
+            chats = await _load_chats(connection, tickets)
+            entries = await _load_entries(connection, tickets, notes=True)
+        documents = await asyncio.to_thread(_documents, chats, entries)
+        async with write(self._engine) as connection:
+            await self._index.put(connection, documents)
+            known = [{"of_ticket": chat.ticket, "seq": chat.last_seq} for chat in chats]
+            if known:
+                await execute_many(connection, _MARK_INDEXED, known)
+        return len(chats)
+
+    async def search(
+        self, query: str, *, scope: Scope, limit: int = 20, cursor: str | None = None, tz: str = "UTC"
+    ) -> Results:
+        """The chats in `scope` that answer the query, best first, the newest first on ties; without words, the newest.
+
+        Args:
+            query: any text; the language is in docs/search.md.
+            scope: what the asker may see. Nothing outside it can be found, counted or guessed.
+            limit: results on a page, at most 100.
+            cursor: `Results.next` of the page before.
+            tz: IANA zone in which the days of `after:`, `before:` and `on:` begin and end.
+
+        Raises:
+            UnknownZoneError: no such zone.
+        """
+        understood = parse(query)
+        conditions = Conditions(understood, scope, understood.days.span(zone_of(tz)))
+        place = read_cursor(cursor, zlib.crc32(repr((query, scope, tz)).encode()))
+        limit = max(1, min(limit, MAX_LIMIT))
+        if not understood.clauses:
+            return await self._newest(conditions, place, limit)
+        return await self._ranked(conditions, place, limit)
+
+    async def _newest(self, conditions: Conditions, place: Cursor, limit: int) -> Results:
+        async with read(self._engine) as connection:
+            found = await self._index.recent(connection, conditions, limit + 1, place.before)
+            page = [Ranked(ticket, 0.0) for _, ticket in found[:limit]]
+            results = await self._results(connection, page, conditions, {})
+        more = len(found) > limit
+        following = write_cursor(Cursor(place.query, before=found[limit - 1])) if more else None
+        return Results(results, following)
+
+    async def _ranked(self, conditions: Conditions, place: Cursor, limit: int) -> Results:
+        clauses = conditions.query.clauses
+        async with read(self._engine) as connection:
+            frequencies = await self._index.frequencies(connection, clauses, conditions.scope)
+            weight = weights(clauses, frequencies, await _count(connection))
+            rest = await self._still_allowed(connection, place.rest, conditions)
+            window = place.window
+            full = True
+            while not rest and full:  # a page further than the candidates ranked so far
+                rest, full = await self._window(connection, conditions, frequencies, weight, window)
+                window += 1
+            page, left = rest[:limit], rest[limit:]
+            results = await self._results(connection, page, conditions, weight)
+            if not left and page and full:
+                left, full = await self._window(connection, conditions, frequencies, weight, window)
+                window += 1
+        following = Cursor(place.query, window, tuple((one.ticket, one.score) for one in left)) if left else None
+        return Results(results, write_cursor(following) if following else None)
+
+    async def _window(
+        self,
+        connection: AsyncConnection,
+        conditions: Conditions,
+        frequencies: dict[Clause, int],
+        weight: dict[Clause, float],
+        window: int,
+    ) -> tuple[list[Ranked], bool]:
+        """The candidates of one window in their final order, and whether there may be another window after it."""
+        query, scope = conditions.query, conditions.scope
+        tickets = await self._candidates(connection, conditions, frequencies, window * WINDOW)
+        documents = await self._index.documents(connection, tickets, scope)
+        ranked = await asyncio.to_thread(rank, documents, query.clauses, weight, query.side)
+        direct = await self._index.allowed(connection, query.direct, conditions)
+        ranked = [one for one in ranked if one.ticket not in direct]
+        if window == 0:
+            ranked += [Ranked(ticket, _TICKET_HIT) for ticket in direct]
+        opened = await _opened_at(connection, [one.ticket for one in ranked])
+        ranked.sort(key=lambda one: (-one.score, -opened[one.ticket], -one.ticket))
+        return ranked, len(tickets) == WINDOW
+
+    async def _candidates(
+        self, connection: AsyncConnection, conditions: Conditions, frequencies: dict[Clause, int], offset: int
+    ) -> list[int]:
+        query = conditions.query
+        if conditions.scope.customer_id is not None:
+            # One person's chats are few: all are looked at, without asking an index that holds everybody's.
+            recent = await self._index.recent(connection, conditions, WINDOW, None, offset)
+            return [ticket for _, ticket in recent]
+        rare, common = _by_rarity(query, frequencies)
+        if rare:
+            return await self._index.best(connection, rare, conditions, WINDOW, offset)
+        return await self._index.newest(connection, common, conditions, WINDOW, offset)
+
+    async def _still_allowed(
+        self, connection: AsyncConnection, rest: Sequence[tuple[int, float]], conditions: Conditions
+    ) -> list[Ranked]:
+        allowed = await self._index.allowed(connection, [ticket for ticket, _ in rest], conditions)
+        return [Ranked(ticket, score) for ticket, score in rest if ticket in allowed]
+
+    async def _results(
+        self, connection: AsyncConnection, page: Sequence[Ranked], conditions: Conditions, weight: dict[Clause, float]
+    ) -> tuple[Result, ...]:
+        tickets = [one.ticket for one in page]
+        chats = {chat.ticket: chat for chat in await _load_chats(connection, tickets)}
+        entries = await _load_entries(connection, tickets, notes=conditions.scope.sees_notes)
+        return await asyncio.to_thread(_shown, page, chats, entries, conditions.query, weight)
+
+
+_MARK_INDEXED = update(schema.chats).where(_chats.ticket == bindparam("of_ticket")).values(indexed_seq=bindparam("seq"))
+
+
+def _by_rarity(query: Query, frequencies: dict[Clause, int]) -> tuple[list[Clause], list[Clause]]:
+    """The clauses worth scoring, and, if there are none, those that only say which chats come into question."""
+    # A phrase is a condition, so the rarest one alone finds everything that can be an answer.
+    anyof = sorted(query.phrases or query.wishes, key=lambda clause: frequencies[clause])
+    if query.phrases:
+        anyof = anyof[:1]
+    rare: list[Clause] = []
+    total = 0
+    for clause in anyof:
+        total += frequencies[clause]
+        if total > MANY:
+            break
+        rare.append(clause)
+    return rare, anyof
+
+
+def _documents(chats: list[Chat], entries: dict[int, list[Entry]]) -> list[Document]:
+    return [document_of(chat, entries.get(chat.ticket, [])) for chat in chats]
+
+
+def _shown(
+    page: Sequence[Ranked],
+    chats: dict[int, Chat],
+    entries: dict[int, list[Entry]],
+    query: Query,
+    weight: dict[Clause, float],
+) -> tuple[Result, ...]:
+    shown: list[Result] = []
+    for one in page:
+        chat = chats[one.ticket]
+        place = best_place(entries.get(one.ticket, []), query.clauses, weight, query.side)
+        shown.append(
+            Result(
+                ticket=chat.ticket,
+                external_id=chat.external_id,
+                score=one.score,
+                state=chat.state,
+                opened_at=chat.opened_at,
+                closed_at=chat.closed_at,
+                topic=chat.topic,
+                order=chat.order,
+                department=chat.department,
+                customer_name=chat.customer_name,
+                agent_name=chat.owner_name,
+                rating=chat.rating,
+                entry_seq=place.entry_seq,
+                snippet=place.snippet,
+            )
+        )
+    return tuple(shown)
+
+
+async def _count(connection: AsyncConnection) -> int:
+    return await connection.scalar(select(func.count()).select_from(schema.chats)) or 0
+
+
+async def _load_chats(connection: AsyncConnection, tickets: list[int]) -> list[Chat]:
+    rows = await connection.execute(select(schema.chats).where(_chats.ticket.in_(tickets)))
+    return [chat_of(row) for row in rows.mappings()]
+
+
+async def _load_entries(connection: AsyncConnection, tickets: list[int], *, notes: bool) -> dict[int, list[Entry]]:
+    question = select(schema.entries).where(_entries.ticket.in_(tickets))
+    if not notes:
+        question = question.where(_entries.audience == "all")
+    rows = await connection.execute(question.order_by(_entries.ticket, _entries.seq))
+    entries: dict[int, list[Entry]] = {}
+    for row in rows.mappings():
+        entries.setdefault(row["ticket"], []).append(entry_of(row))
+    return entries
+
+
+async def _opened_at(connection: AsyncConnection, tickets: list[int]) -> dict[int, int]:
+    rows = await connection.execute(select(_chats.ticket, _chats.opened_at).where(_chats.ticket.in_(tickets)))
+    return {ticket: opened_at for ticket, opened_at in rows}

@@ -1,0 +1,123 @@
+"""The place in a chat that answers the query: its best matching entry, and the stretch of its text to show."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from transcripts.entry import Entry
+from transcripts.search.analyser import Word, codes, words
+from transcripts.search.query import Clause
+from transcripts.search.ranking import Weights
+
+LENGTH = 180
+"""Characters of a snippet, about two lines."""
+
+Pieces = list[tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The best entry (None: the match is not in what was said) and the pieces of its text: (text, whether it
+    matches).
+    """
+
+    entry_seq: int | None
+    snippet: Pieces
+
+
+def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weights, side: str | None) -> Place:
+    """The entry with the most of the query; the earlier one where two have the same.
+
+    Args:
+        entries: a chat's entries in order, only such as the asker may see.
+        clauses: what was looked for.
+        weight: how much each clause tells.
+        side: 'customer' or 'agent' if only what that side said counts.
+    """
+    best: tuple[float, Entry, list[Word]] | None = None
+    for entry in entries:
+        if not entry.text or (side is not None and (entry.role == "customer") != (side == "customer")):
+            continue
+        score, hits = _match(entry.text, clauses, weight)
+        if hits and (best is None or score > best[0]):
+            best = (score, entry, hits)
+    if best is not None:
+        _, entry, hits = best
+        return Place(entry.seq, cut(entry.text or "", hits))
+    said = next((entry.text for entry in entries if entry.text), "")
+    return Place(None, cut(said, []))
+
+
+def _match(text: str, clauses: Sequence[Clause], weight: Weights) -> tuple[float, list[Word]]:
+    row = words(text)
+    joined = codes(text)
+    score, hits = 0.0, []
+    for clause in clauses:
+        found = [hit for place, terms in enumerate(clause.alternatives) for hit in _find(terms, row, clause, place)]
+        found += [code for code in joined if (code.term,) in clause.alternatives]
+        if found:
+            score += weight[clause]
+            hits += found
+    return score, hits
+
+
+def _find(terms: tuple[str, ...], row: list[Word], clause: Clause, place: int) -> Iterable[Word]:
+    if clause.prefix and place == 0:
+        return [word for word in row if word.term.startswith(terms[0])]
+    length = len(terms)
+    return [
+        Word(" ".join(terms), word.start, row[at + length - 1].end)
+        for at, word in enumerate(row[: len(row) - length + 1])
+        if word.term == terms[0] and tuple(one.term for one in row[at : at + length]) == terms
+    ]
+
+
+def cut(text: str, hits: Sequence[Word]) -> Pieces:
+    """The stretch of the text with the most hits, in pieces; `…` where something was left out."""
+    spans = _merged(hits)
+    start, end = _window(text, spans)
+    pieces: Pieces = []
+    at = start
+    for first, last in spans:
+        if first < start or last > end:
+            continue
+        pieces += [(text[at:first], False), (text[first:last], True)]
+        at = last
+    pieces.append((text[at:end], False))
+    if start > 0:
+        pieces.insert(0, ("…", False))
+    if end < len(text):
+        pieces.append(("…", False))
+    return [piece for piece in pieces if piece[0]]
+
+
+def _merged(hits: Iterable[Word]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for hit in sorted(hits, key=lambda word: (word.start, word.end)):
+        if spans and hit.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], hit.end))
+        else:
+            spans.append((hit.start, hit.end))
+    return spans
+
+
+def _window(text: str, spans: list[tuple[int, int]]) -> tuple[int, int]:
+    if len(text) <= LENGTH:
+        return 0, len(text)
+    if not spans:
+        return 0, _word_end(text, LENGTH)
+    # The densest stretch: begins a little before some hit and has the most hits in it.
+    starts = [max(0, first - LENGTH // 4) for first, _ in spans]
+    start = max(starts, key=lambda at: sum(at <= first and last <= at + LENGTH for first, last in spans))
+    start = min(start, len(text) - LENGTH)
+    if start > 0:
+        space = text.find(" ", start, start + 20)
+        first_hit = next((first for first, _ in spans if first >= start), len(text))
+        start = space + 1 if 0 <= space < first_hit else start
+    return start, _word_end(text, start + LENGTH)
+
+
+def _word_end(text: str, end: int) -> int:
+    if end >= len(text):
+        return len(text)
+    space = text.rfind(" ", end - 20, end)
+    return space if space > 0 else end

@@ -1,0 +1,247 @@
+"""The index on SQLite: two FTS5 tables, one for everybody and one for staff entries.
+
+FTS5 only finds: which chats have any of the words and meet the conditions, the most promising first. The fine order is
+made in `ranking` from the terms of the best candidates, so another engine gives the same order.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from transcripts.search.document import AGENT, COLUMNS, CUSTOMER, NOTE_COLUMNS, Document
+from transcripts.search.index import Conditions
+from transcripts.search.query import Clause
+from transcripts.search.scope import Scope
+
+_CUT = 20_000  # characters of a column that ranking looks at: a day of talking
+_PREFIX_TERMS = 1_000  # `a*` stands for a good part of the dictionary; nobody needs its exact frequency
+
+_FIELDS = {
+    "agent": "agent_name",
+    "customer": "customer_name",
+    "topic": "topic",
+    "department": "department",
+    "order": "orders",
+    "product": "product",
+}
+_EXACT = {"customer": "customer_id", "department": "department"}  # `customer:` takes an id too
+
+
+class SqliteIndex:
+    """`Index` over FTS5 (SQLite ≥ 3.40)."""
+
+    async def put(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
+        """Replaces the documents of these chats."""
+        tickets = [(document.ticket,) for document in documents]
+        await connection.exec_driver_sql("DELETE FROM search_chats WHERE rowid = ?", tickets)
+        await connection.exec_driver_sql("DELETE FROM search_notes WHERE rowid = ?", tickets)
+        public = [(one.ticket, *(one.public[name] for name in COLUMNS)) for one in documents]
+        await connection.exec_driver_sql(_insert("search_chats", COLUMNS), public)
+        notes = [(one.ticket, *(one.notes[name] for name in NOTE_COLUMNS)) for one in documents if one.notes]
+        if notes:
+            await connection.exec_driver_sql(_insert("search_notes", NOTE_COLUMNS), notes)
+
+    async def frequencies(
+        self, connection: AsyncConnection, clauses: Collection[Clause], scope: Scope
+    ) -> dict[Clause, int]:
+        """In how many chats each clause may be found: an estimate, cheap."""
+        terms = sorted({term for clause in clauses for term in clause.terms()})
+        counts: dict[str, int] = {}
+        for table in _tables(scope):
+            question = text(f"SELECT term, doc FROM {table}_terms WHERE term IN :terms")
+            rows = await connection.execute(question.bindparams(bindparam("terms", terms, expanding=True)))
+            for term, count in rows:
+                counts[term] = counts.get(term, 0) + count
+        result = {}
+        for clause in clauses:
+            # What is written in parts is stored joined as well, so the alternatives are mostly the same chats.
+            result[clause] = max(min(counts.get(term, 0) for term in row) for row in clause.alternatives)
+            if clause.prefix:
+                result[clause] = await self._prefix_frequency(connection, clause.alternatives[0][-1], scope)
+        return result
+
+    async def _prefix_frequency(self, connection: AsyncConnection, stub: str, scope: Scope) -> int:
+        total = 0
+        for table in _tables(scope):
+            terms = f"SELECT doc FROM {table}_terms WHERE term >= :stub AND term < :beyond LIMIT :terms"
+            question = text(f"SELECT sum(doc) FROM ({terms})")
+            values = {"stub": stub, "beyond": stub + "\U0010ffff", "terms": _PREFIX_TERMS}
+            total += await connection.scalar(question, values) or 0
+        return total
+
+    async def best(
+        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+    ) -> list[int]:
+        """Tickets that meet the conditions and have any of the clauses, the most promising first."""
+        where = _Where(conditions)
+        score = f"bm25(search_chats, {_WEIGHTS}) AS score"
+        hits = f"SELECT rowid AS hit, {score} FROM search_chats WHERE search_chats MATCH :any"
+        values: dict[str, Any] = {"any": _columns(conditions.query.side) + _any(anyof)}
+        if _reads_notes(conditions):
+            hits += " UNION ALL SELECT rowid, bm25(search_notes) FROM search_notes WHERE search_notes MATCH :note"
+            values["note"] = _any(anyof)
+        question = (
+            # Materialized, or SQLite merges the two queries and has no bm25() there.
+            f"WITH hits AS MATERIALIZED ({hits}) SELECT c.ticket FROM hits JOIN chats c ON c.ticket = hit "
+            f"WHERE {where.sql} GROUP BY c.ticket ORDER BY min(score), c.ticket DESC LIMIT :limit OFFSET :offset"
+        )
+        rows = await connection.execute(where.question(question), {**values, "limit": limit, "offset": offset})
+        return [ticket for (ticket,) in rows]
+
+    async def newest(
+        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+    ) -> list[int]:
+        """The same without scoring: the newest first."""
+        where = _Where(conditions)
+        values: dict[str, Any] = {"any": _columns(conditions.query.side) + _any(anyof)}
+        hits = "SELECT rowid AS hit FROM search_chats WHERE search_chats MATCH :any"
+        if _reads_notes(conditions):
+            hits += " UNION SELECT rowid FROM search_notes WHERE search_notes MATCH :note"
+            values["note"] = _any(anyof)
+        question = (
+            f"SELECT c.ticket FROM ({hits}) JOIN chats c ON c.ticket = hit WHERE {where.sql} "
+            "ORDER BY hit DESC LIMIT :limit OFFSET :offset"
+        )
+        rows = await connection.execute(where.question(question), {**values, "limit": limit, "offset": offset})
+        return [ticket for (ticket,) in rows]
+
+    async def recent(
+        self,
+        connection: AsyncConnection,
+        conditions: Conditions,
+        limit: int,
+        before: tuple[int, int] | None,
+        offset: int = 0,
+    ) -> list[tuple[int, int]]:
+        """(opened_at, ticket) of all chats that meet the conditions, the newest first, from below `before` on."""
+        where = _Where(conditions)
+        if before is not None:
+            where.add("(c.opened_at, c.ticket) < (:before_at, :before_ticket)")
+            where.values |= {"before_at": before[0], "before_ticket": before[1]}
+        question = (
+            f"SELECT c.opened_at, c.ticket FROM chats c WHERE {where.sql} "
+            "ORDER BY c.opened_at DESC, c.ticket DESC LIMIT :limit OFFSET :offset"
+        )
+        rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
+        return [(opened_at, ticket) for opened_at, ticket in rows]
+
+    async def allowed(self, connection: AsyncConnection, tickets: Collection[int], conditions: Conditions) -> set[int]:
+        """Those of the tickets that meet the conditions."""
+        if not tickets:
+            return set()
+        where = _Where(conditions)
+        where.add_list("c.ticket", "of_these", tickets)
+        rows = await connection.execute(where.question(f"SELECT c.ticket FROM chats c WHERE {where.sql}"))
+        return {ticket for (ticket,) in rows}
+
+    async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
+        """The stored terms of these chats, long ones cut."""
+        public = await _stored(connection, "search_chats", COLUMNS, tickets)
+        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets) if scope.sees_notes else {}
+        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
+
+
+_WEIGHTS = "1.0, 0.8, 2.0, 1.0, 3.0, 1.0, 4.0, 2.0, 2.0"  # of COLUMNS; only for the choice of candidates
+
+
+def _tables(scope: Scope) -> tuple[str, ...]:
+    return ("search_chats", "search_notes") if scope.sees_notes else ("search_chats",)
+
+
+def _reads_notes(conditions: Conditions) -> bool:
+    return conditions.scope.sees_notes and conditions.query.side != CUSTOMER
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    places = ", ".join("?" for _ in range(len(columns) + 1))
+    return f"INSERT INTO {table} (rowid, {', '.join(columns)}) VALUES ({places})"
+
+
+async def _stored(
+    connection: AsyncConnection, table: str, columns: Sequence[str], tickets: Collection[int]
+) -> dict[int, dict[str, str]]:
+    cut = ", ".join(f"substr({name}, 1, {_CUT})" for name in columns)
+    question = text(f"SELECT rowid, {cut} FROM {table} WHERE rowid IN :tickets")
+    rows = await connection.execute(question.bindparams(bindparam("tickets", list(tickets), expanding=True)))
+    return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
+
+
+class _Where:
+    """The conditions as SQL over `chats c`."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self.values: dict[str, Any] = {}
+        self._lists: list[str] = []
+        self._parts = ["1 = 1"]
+        self._notes = _reads_notes(conditions)
+        query, scope = conditions.query, conditions.scope
+        self._scope(scope)
+        if query.tickets:
+            self.add_list("c.ticket", "tickets", query.tickets)
+        if query.ratings is not None:
+            self.add_list("c.rating", "ratings", query.ratings)
+        for sign, edge, value in ((">=", "span_from", conditions.span[0]), ("<", "span_before", conditions.span[1])):
+            if value is not None:
+                self.add(f"c.opened_at {sign} :{edge}")
+                self.values[edge] = value
+        for one in query.filters:
+            match = f"{_FIELDS[one.name]} : ({' AND '.join(f'({_any([clause])})' for clause in one.clauses)})"
+            found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self._value(match)})"
+            if one.name in _EXACT:
+                found = f"({found} OR c.{_EXACT[one.name]} = {self._value(one.value)})"
+            self.add(f"NOT coalesce({found}, 0)" if one.negated else found)
+        for clause in query.phrases:
+            self.add(self._said(_any([clause]), _columns(query.side)))
+        for clause in query.unwanted:
+            self.add(f"NOT {self._said(_any([clause]), '')}")
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self._parts)
+
+    def add(self, condition: str) -> None:
+        self._parts.append(condition)
+
+    def add_list(self, column: str, name: str, values: Iterable[Any]) -> None:
+        self.add(f"{column} IN :{name}")
+        self.values[name] = list(values)
+        self._lists.append(name)
+
+    def question(self, sql: str) -> Any:
+        lists: list[Any] = [bindparam(name, self.values[name], expanding=True) for name in self._lists]
+        plain = {name: value for name, value in self.values.items() if name not in self._lists}
+        return text(sql).bindparams(*lists, **plain)
+
+    def _scope(self, scope: Scope) -> None:
+        if scope.customer_id is not None:
+            self.add(f"c.customer_id = {self._value(scope.customer_id)}")
+        if scope.departments is not None:
+            self.add_list("c.department", "departments", scope.departments)
+
+    def _said(self, match: str, columns: str) -> str:
+        found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self._value(columns + match)})"
+        if self._notes:
+            found += f" OR c.ticket IN (SELECT rowid FROM search_notes WHERE search_notes MATCH {self._value(match)})"
+        return f"({found})"
+
+    def _value(self, value: Any) -> str:
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
+
+
+def _columns(side: str | None) -> str:
+    return {CUSTOMER: "{customer} : ", AGENT: "{agent} : "}.get(side or "", "")
+
+
+def _any(clauses: Iterable[Clause]) -> str:
+    """The clauses as an FTS5 expression, in brackets. Terms have no quotes in them (analyser), so nothing can break
+    out.
+    """
+    parts: list[str] = []
+    for clause in clauses:
+        for place, row in enumerate(clause.alternatives):
+            parts.append(f'"{" ".join(row)}"' + (" *" if clause.prefix and place == 0 else ""))
+    return "(" + " OR ".join(parts) + ")"
