@@ -16,7 +16,7 @@ import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 
 JSON, MSGPACK = "chat.v1.json", "chat.v1.msgpack"
-PATIENCE = 10.0  # a frame that is due has come by then, on any machine; nothing waits for it to pass
+PATIENCE = 20.0  # a frame that is due has come by then, on any machine; nothing waits for it to pass
 
 
 class Refused(Exception):
@@ -79,15 +79,11 @@ class Socket:
 
     async def until(self, op: str, **fields: Any) -> dict[str, Any]:
         """The next value of this kind with these fields; what comes before it stays in the inbox."""
-
-        def fits(value: dict[str, Any]) -> bool:
-            return value["op"] == op and all(value.get(name) == wanted for name, wanted in fields.items())
-
         for value in self.inbox:
-            if fits(value):
+            if fits(value, op, fields):
                 self.inbox.remove(value)
                 return value
-        while not fits(value := await self.receive()):
+        while not fits(value := await self.receive(), op, fields):
             self.inbox.append(value)
         return value
 
@@ -100,6 +96,29 @@ class Socket:
     async def close(self) -> None:
         await self.connection.close()
 
+    async def cut(self) -> None:
+        """Ends the TCP connection without a word, as a lost network does."""
+        self.connection.transport.abort()
+        await self.connection.wait_closed()
+
+    async def send_raw(self, data: bytes | str) -> None:
+        """Sends a frame as it is."""
+        await self.connection.send(data)
+
+    def seen(self, op: str, **fields: Any) -> list[dict[str, Any]]:
+        """What has come of this kind and waits in the inbox."""
+        return [value for value in self.inbox if fits(value, op, fields)]
+
+    async def round_trip(self) -> None:
+        """Everything that the server had sent before is in the inbox then."""
+        await self.send({"op": "ping"})
+        await self.until("pong")
+
+
+def fits(value: dict[str, Any], op: str, fields: dict[str, Any]) -> bool:
+    """Whether a frame is of this kind and has these fields."""
+    return value["op"] == op and all(value.get(name) == wanted for name, wanted in fields.items())
+
 
 def decode(data: bytes | str) -> list[dict[str, Any]]:
     """The values of one frame from the server."""
@@ -110,12 +129,18 @@ def decode(data: bytes | str) -> list[dict[str, Any]]:
     return list(unpacker)
 
 
-class Api:
-    """The server's HTTP interface, as one browser."""
+def new_address() -> str:
+    """A loopback address in a network of its own: what is limited per network is not shared with other tests."""
+    return f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.1"
 
-    def __init__(self, base: str) -> None:
+
+class Api:
+    """The server's HTTP interface, as one browser at an address of its own."""
+
+    def __init__(self, base: str, *, address: str | None = None) -> None:
         self.base = base
-        self.http = httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20)
+        transport = httpx.AsyncHTTPTransport(local_address=address or new_address())
+        self.http = httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=20, transport=transport)
 
     async def close(self) -> None:
         await self.http.aclose()

@@ -1,0 +1,204 @@
+"""The real server as a process of its own: started, stopped, killed, and started again on the same folder and port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+from redis import Redis
+
+from tests.support.client import PATIENCE
+
+PASSWORD = "correct horse battery"
+FAST = {"CHAT_CUSTOMER_RATE": "1000/1000", "CHAT_AGENT_RATE": "1000/1000"}
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Ours without any setting of the chat server, and with these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
+    return kept | more
+
+
+def chatserver(
+    *args: str | Path, env: dict[str, str] | None = None, stdin: str = "", timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "chatserver", *map(str, args)],
+        env=clean_environment(**(env or {})),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Waits for something that is due, looking often."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patience} s: {what}")
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def make_agent(data: Path, email: str, name: str, *, role: str = "agent", departments: Sequence[str] = ()) -> None:
+    """Adds a member of staff by the command line."""
+    options = [part for department in departments for part in ("--department", department)]
+    done = chatserver(
+        *("agent", "add", email, "--name", name, "--role", role, *options, "--password-stdin", "--data", data),
+        stdin=PASSWORD + "\n",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class RunningServer:
+    """`chatserver serve` on a folder of its own. Use as a context manager: whatever happens, nothing is left behind."""
+
+    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+        self.options, self.env = options, FAST | (env or {})
+        # Not pytest's folder: its long name would move the socket of the embedded Valkey elsewhere.
+        self.folder = Path(tempfile.mkdtemp(prefix="chat-test-"))
+        self.data = self.folder / "data"
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log, self._said = self.folder / "stderr.log", self.folder / "stdout.log"
+
+    def __enter__(self) -> RunningServer:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What the server has written to stderr, over all its starts."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def setup_secret(self) -> str:
+        """The secret of the first admin's link, as printed by the last start."""
+        return re.findall(r"#setup=(\S+)", self._said.read_text())[-1]
+
+    def start(self) -> None:
+        """Starts it and waits until it is ready; the first time on any free port, then on the same."""
+        assert self.process is None
+        said = len(self._said.read_bytes()) if self._said.exists() else 0
+        with self._log.open("ab") as log, self._said.open("ab") as out:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "chatserver", "serve", "--data", str(self.data)),
+                    *("--port", str(self.port), *self.options),
+                ],
+                env=clean_environment(**self.env, PYTHONUNBUFFERED="1"),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+            )
+        wait_until(lambda: self._says_ready(said), "the server is ready", patience=60)
+
+    def _says_ready(self, since: int) -> bool:
+        assert self.process
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log}")
+        found = re.search(rb"is ready\.[\s\S]*Console +http://127\.0\.0\.1:(\d+)/", self._said.read_bytes()[since:])
+        if not found:
+            return False
+        self.port = int(found[1])
+        return self.is_ready()
+
+    def is_ready(self) -> bool:
+        """What `/readyz` says."""
+        try:
+            return httpx.get(f"{self.base}/readyz", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator would; the exit code."""
+        assert self.process
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            return process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def kill9(self) -> None:
+        """SIGKILL for the parent, and waits until its children have followed. The embedded Valkey stays behind."""
+        assert self.process
+        children = self.children()
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(alive, children)), "the children end with their parent")
+
+    def children(self) -> list[int]:
+        """The web processes and the worker."""
+        assert self.process
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def redis(self) -> Redis:
+        """The embedded Valkey, to look and to break."""
+        return Redis(unix_socket_path=str(self.data / "valkey" / "valkey.sock"), socket_timeout=5)
+
+    def valkey_pid(self) -> int:
+        return int((self.data / "valkey" / "valkey.pid").read_text())
+
+    def kill9_valkey(self) -> None:
+        """SIGKILL for the embedded Valkey alone."""
+        pid = self.valkey_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid), "Valkey is gone")
+
+    def command(self, *args: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a command on the same data folder."""
+        return chatserver(*args, "--data", self.data, stdin=stdin)
+
+    def close(self) -> None:
+        """Ends everything and removes the folder."""
+        try:
+            if self.process:
+                self.stop()
+        finally:
+            self._end_valkey()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_valkey(self) -> None:
+        """A killed server leaves it behind for the next one; the last test does not."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = self.valkey_pid()
+            if str(self.folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: not alive(pid), "Valkey is gone")
