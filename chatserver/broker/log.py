@@ -30,6 +30,8 @@ OPEN_KEY_SECONDS = 7 * 86_400
 REBASE_LOCK_MS = 10_000
 RETRY_AFTER_MS = 1_000
 
+_UNLOCK = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1"
+
 
 class MissingChat(ChatError):
     """The chat has no keys in Redis: it is rebuilt from SQL, if it is there."""
@@ -288,6 +290,10 @@ class ChatLog:
     async def lock_rebase(self, ticket: int, token: str) -> bool:
         """One process rebuilds a chat at a time."""
         return bool(await self.link.call(b"SET", rebase_lock(ticket), token, b"NX", b"PX", REBASE_LOCK_MS))
+
+    async def unlock_rebase(self, ticket: int, token: str) -> None:
+        """Lets the next one in, unless the lock has run out and is another's already."""
+        await self.link.call(b"EVAL", _UNLOCK, 1, rebase_lock(ticket), token)
 
     async def exists(self, ticket: int) -> bool:
         """Whether the chat has its keys."""

@@ -115,8 +115,14 @@ class Chats:
             if await self.log.exists(ticket):
                 return
             await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
-        if await self.log.exists(ticket):
-            return
+        try:
+            if not await self.log.exists(ticket):
+                await self._fill(ticket, token)
+        finally:
+            # A lock left behind would hold up everybody who asks for this ticket until it runs out.
+            await self.log.unlock_rebase(ticket, token)
+
+    async def _fill(self, ticket: int, token: str) -> None:
         epoch = new_epoch()
         try:
             rebased = await self.store.rebase(ticket, epoch)
