@@ -16,6 +16,7 @@ async function load(data: Record<string, string> = {}): Promise<void> {
   Object.defineProperty(document, "currentScript", { value: script, configurable: true });
   vi.resetModules();
   await import("./embed");
+  await Promise.resolve(); // it waits for the body
 }
 
 const host = () => [...document.body.children].find((element) => element.shadowRoot);
@@ -154,7 +155,7 @@ describe("a panel that stays blank", () => {
   it("says which directive of the page blocks it", async () => {
     await load();
     await Chat("open");
-    document.dispatchEvent(Object.assign(new Event("securitypolicyviolation"), { blockedURI: `${SERVER}/widget/frame`, effectiveDirective: "frame-src" }));
+    document.dispatchEvent(Object.assign(new Event("securitypolicyviolation", { bubbles: true }), { blockedURI: `${SERVER}/widget/frame`, effectiveDirective: "frame-src" }));
     await vi.advanceTimersByTimeAsync(0);
     expect(console.error).toHaveBeenCalledWith(`Chat: The Content-Security-Policy of this page blocks ${SERVER}: add it to frame-src.`);
   });

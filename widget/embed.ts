@@ -21,7 +21,7 @@ interface Settings {
 
 type Listener = (detail?: unknown) => void;
 type Call = [args: unknown[], resolve: (value: unknown) => void, reject: (error: Error) => void];
-type ChatGlobal = ((name: string, ...args: unknown[]) => Promise<unknown>) & { q?: Call[]; boot?: (settings: Settings) => void };
+type ChatGlobal = ((name: string, ...args: unknown[]) => Promise<unknown>) & { q?: Call[]; v?: 1 };
 
 /** A frame that has not answered by then is blocked, or its address is wrong. */
 const READY_MS = 6_000;
@@ -42,6 +42,7 @@ let isOpen = false;
 let unread = 0;
 let blockedBy = "";
 let timer: ReturnType<typeof setTimeout> | undefined;
+let stop: AbortController;
 const listeners = new Map<string, Set<Listener>>();
 
 const commands: Record<string, (...args: any[]) => unknown> = {
@@ -60,13 +61,18 @@ const commands: Record<string, (...args: any[]) => unknown> = {
   },
 };
 
-function Chat(name: string, ...args: unknown[]): Promise<unknown> {
-  return new Promise((resolve) => {
-    const command = commands[name];
-    if (!command) throw new Error(`Chat: there is no call "${name}".`);
-    if (!host && name !== "boot" && name !== "on") boot({});
-    resolve(command(...args));
-  });
+/** A script in the head may run before there is a body to put the bubble in. */
+const page = new Promise<unknown>((resolve) => {
+  if (document.body) resolve(0);
+  else addEventListener("DOMContentLoaded", resolve);
+});
+
+async function Chat(name: string, ...args: unknown[]): Promise<unknown> {
+  const command = commands[name];
+  if (!command) throw new Error(`Chat: there is no call "${name}".`);
+  await page;
+  if (!host && !["boot", "on", "destroy"].includes(name)) boot();
+  return command(...args);
 }
 
 function emit<E extends keyof ChatEvents>(name: E, detail?: ChatEvents[E]): void {
@@ -82,13 +88,14 @@ function element<T extends keyof HTMLElementTagNameMap>(tag: T, attributes: Reco
   return made;
 }
 
-function boot(more: Settings): void {
+function boot(more?: Settings): void {
   settings = { ...settings, ...more };
   if (host) return;
-  if (!document.body) return document.addEventListener("DOMContentLoaded", () => boot({}), { once: true });
   host = element("div", { class: settings.position === "left" ? "left" : "" }, document.body);
   const root = host.attachShadow({ mode: "open" });
-  addStyles(root);
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [sheet];
   const { color = "", label, launcher } = settings;
   const ink = textOn(color);
   if (ink) {
@@ -107,24 +114,15 @@ function boot(more: Settings): void {
   badge = element("span", { id: "badge" }, bubble);
   bubble.onclick = () => setOpen(!isOpen);
   if (launcher && launcher !== "bubble") bubble.hidden = true;
-  addEventListener("message", onMessage);
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("click", onClick);
-  document.addEventListener("securitypolicyviolation", onViolation);
+  stop = new AbortController();
+  addEventListener("message", onMessage, stop);
+  addEventListener("keydown", onKey, stop);
+  addEventListener("click", onClick, stop);
+  addEventListener("securitypolicyviolation", onViolation, stop);
   showState();
   const before = memory();
   if (before) load();
   if (before === "open" || String(settings.open) === "true") setOpen(true, false);
-}
-
-function addStyles(root: ShadowRoot): void {
-  try {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    root.adoptedStyleSheets = [sheet];
-  } catch {
-    element("style", {}, root).textContent = css; // Safari before 16.4
-  }
 }
 
 function showState(): void {
@@ -133,6 +131,7 @@ function showState(): void {
   badge.textContent = isOpen || !unread ? "" : unread > 9 ? "9+" : String(unread);
   panel.hidden = !isOpen;
   host?.toggleAttribute("open", isOpen);
+  host?.toggleAttribute("ready", ready);
 }
 
 function setBubble(shown: boolean): void {
@@ -186,6 +185,8 @@ function onMessage(event: MessageEvent): void {
       ready = true;
       clearTimeout(timer);
       panel.querySelector("p")?.remove();
+      panel.className = "";
+      showState();
       tell({ chat: "shown", shown: isOpen, focus: document.activeElement === host });
       return emit("ready");
     case "close":
@@ -223,6 +224,7 @@ function onViolation({ blockedURI, effectiveDirective }: SecurityPolicyViolation
 async function report(): Promise<void> {
   clearTimeout(timer);
   if (!panel.querySelector("p")) {
+    panel.className = "blank";
     element("p", { role: "alert" }, panel).textContent = "Chat is not available here. Please try another way to reach us.";
   }
   const explanation = blockedBy
@@ -248,10 +250,7 @@ async function explain(): Promise<string> {
 
 function destroy(): void {
   clearTimeout(timer);
-  removeEventListener("message", onMessage);
-  document.removeEventListener("keydown", onKey);
-  document.removeEventListener("click", onClick);
-  document.removeEventListener("securitypolicyviolation", onViolation);
+  stop?.abort();
   host?.remove();
   memory("");
   host = frame = undefined;
@@ -262,11 +261,8 @@ function destroy(): void {
 
 // ---- start -----------------------------------------------------------------------------------------------------------------
 
-if (scope.Chat?.boot) {
-  scope.Chat.boot({ ...script.dataset });
-} else {
-  const waiting = scope.Chat?.q ?? [];
-  scope.Chat = Object.assign(Chat, { boot });
-  boot({ ...script.dataset });
-  for (const [args, resolve, reject] of waiting) Chat(...(args as [string])).then(resolve, reject);
-}
+const before = scope.Chat;
+// The script a second time: the one that is there already goes on.
+if (!before?.v) scope.Chat = Object.assign(Chat, { v: 1 as const });
+void scope.Chat?.("boot", { ...script.dataset });
+for (const [args, resolve, reject] of before?.q ?? []) Chat(...(args as [string])).then(resolve, reject);

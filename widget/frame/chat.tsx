@@ -75,7 +75,7 @@ function Names({ panel, chat, open }: { panel: Panel; chat: ChatState; open?: bo
   const { ticket, info } = chat;
   const { code } = panel.kept;
   const queue = info?.state === "queued" ? info.queue : undefined;
-  if (!ticket) return <p class="change">{texts.opening}</p>;
+  if (!ticket) return chat.pending.some((item) => item.status === "failed") ? null : <p class="change">{texts.opening}</p>;
   return (
     <>
       {queue && (

@@ -74,16 +74,18 @@ export class Home extends Component<{ panel: Panel }, State> {
             </small>
           )}
         </label>
-        {session?.site.order_field && (
+        <div class="pair">
+          {session?.site.order_field && (
+            <label>
+              <Optional text={texts.order} />
+              <input ref={this.order} maxLength={64} autocomplete="off" dir="auto" />
+            </label>
+          )}
           <label>
-            <Optional text={texts.order} />
-            <input ref={this.order} maxLength={64} autocomplete="off" dir="auto" />
+            <Optional text={texts.name} />
+            <input ref={this.name} maxLength={80} autocomplete="name" dir="auto" />
           </label>
-        )}
-        <label>
-          <Optional text={texts.name} />
-          <input ref={this.name} maxLength={80} autocomplete="name" dir="auto" />
-        </label>
+        </div>
         <button type="submit" class="primary">
           {texts.start}
         </button>
@@ -98,7 +100,8 @@ export class Home extends Component<{ panel: Panel }, State> {
 function Optional({ text }: { text: string }) {
   return (
     <span>
-      {text} <small>({texts.optional})</small>
+      {text}
+      <small> ({texts.optional})</small>
     </span>
   );
 }

@@ -10,7 +10,7 @@ export const texts = {
 
   hello: "How can we help?",
   helloOpen: "Write to us. A person answers here.",
-  helloAway: "Nobody is here right now. Write to us all the same: your message keeps its place, and we answer here.",
+  helloAway: "Nobody is here right now. Write all the same: we answer here as soon as somebody is back.",
   topic: "What is it about?",
   order: "Order number",
   name: "Your name",
@@ -31,7 +31,7 @@ export const texts = {
   next: "You are next.",
   before: (count: number) => plural(count, { one: "# person is before you.", other: "# people are before you." }),
   stay: "You can go on writing, or close this window and come back.",
-  waitingState: "We answer here as soon as somebody is back.",
+  waitingState: "We answer as soon as somebody is back",
   queueState: (place: number) => (place === 1 ? "You are next in line" : `Number ${place} in line`),
 
   log: "Messages",
