@@ -124,7 +124,8 @@ export function needsPull(state: ChatState): boolean {
 }
 
 export function isOwn(state: ChatState, entry: Entry): boolean {
-  return state.info ? entry.participant === state.info.me : entry.device === state.device;
+  // Staff who look at a chat without being in it have no place there yet, and may leave a note all the same.
+  return state.info?.me ? entry.participant === state.info.me : entry.device === state.device;
 }
 
 /** How far an entry or a pending command of ours has come. */

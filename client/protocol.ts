@@ -116,6 +116,8 @@ export interface ChatInfo {
   durable: number;
   queue?: QueuePlace;
   gen?: number;
+  /** Staff only: whether the site has signed who the customer is. */
+  verified?: boolean;
 }
 
 export interface Page {
