@@ -30,7 +30,7 @@ export function ChatHeader({ ticket, info, standing, details, onDetails, onClose
       <div class="chat-title">
         <h1>
           <span class="number">{formatTicket(ticket)}</span> <bdi>{name}</bdi>
-          <Badge verified={item?.verified ?? false} />
+          <Badge verified={item?.verified ?? info.verified ?? false} />
         </h1>
         <p>
           <span class={`state ${standing}`}>{stateText(info, standing)}</span> <bdi>{about}</bdi>

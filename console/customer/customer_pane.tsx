@@ -15,7 +15,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
   if (info === undefined) return <aside class="customer-pane" aria-label={words.title} />;
 
   const name = info.customer_name ?? item?.name;
-  const verified = item?.verified ?? false;
+  const verified = item?.verified ?? info.verified ?? false;
   const opened = state?.log.find((entry) => entry.kind === "opened");
   const data: Record<string, unknown> = { ...(opened?.data ?? {}) };
   const regarding = Array.isArray(data.regarding) ? data.regarding.map(Number).filter((number) => number > 0) : [];
