@@ -22,14 +22,16 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
   const open = transcript.state !== "closed" && transcript.state !== "closing";
   return (
     <header class="reading-head">
-      <p class="muted" dir="auto">
-        {transcript.site_name}
+      <p class="muted">
+        <bdi>{transcript.site_name}</bdi>
       </p>
       <h1>
         <span class="number">{formatTicket(ticket)}</span> <bdi>{customer?.name ?? transcript.customer_name ?? texts.anonymous}</bdi>{" "}
         {customer !== undefined && <Badge verified={customer.verified} />}
       </h1>
-      <p dir="auto">{transcript.topic ?? texts.noTopic}</p>
+      <p>
+        <bdi>{transcript.topic ?? texts.noTopic}</bdi>
+      </p>
       <dl class="facts">
         {facts.map(([label, value]) =>
           value === undefined ? null : (
