@@ -37,14 +37,14 @@ export function TranscriptPage({ pass, transcript, problem, onReload, onLeave }:
   return (
     <main class="paper" ref={paper}>
       <header class="paper-head">
-        <p class="paper-site" dir="auto">
-          {transcript.site_name}
+        <p class="paper-site">
+          <bdi>{transcript.site_name}</bdi>
         </p>
         <h1 ref={heading} tabIndex={-1}>
           {texts.title(transcript.ticket)}
         </h1>
-        <p class="paper-topic" dir="auto">
-          {transcript.topic ?? texts.noTopic}
+        <p class="paper-topic">
+          <bdi>{transcript.topic ?? texts.noTopic}</bdi>
         </p>
         <Facts transcript={transcript} />
         <Seal transcript={transcript} onReload={onReload} />
