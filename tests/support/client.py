@@ -35,6 +35,7 @@ class Socket:
         self.connection, self.subprotocol, self.device = connection, subprotocol, device
         self.inbox: deque[dict[str, Any]] = deque()
         self.welcome: dict[str, Any] = {}
+        self.received: list[bytes | str] = []  # every frame as it came
         self._ids = 0
         self._values: deque[dict[str, Any]] = deque()
 
@@ -48,6 +49,7 @@ class Socket:
             while not self._values:
                 async with asyncio.timeout(PATIENCE):
                     data = await self.connection.recv()
+                self.received.append(data)
                 self._values.extend(decode(data))
             value = self._values.popleft()
             if value["op"] != "ping":
@@ -108,6 +110,10 @@ class Socket:
     def seen(self, op: str, **fields: Any) -> list[dict[str, Any]]:
         """What has come of this kind and waits in the inbox."""
         return [value for value in self.inbox if fits(value, op, fields)]
+
+    def has_received(self, text: str) -> bool:
+        """Whether a text was in any frame, wherever."""
+        return any(text in (data if isinstance(data, str) else data.decode(errors="replace")) for data in self.received)
 
     async def round_trip(self) -> None:
         """Everything that the server had sent before is in the inbox then."""

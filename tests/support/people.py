@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,13 @@ STAFF: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def add_staff(server: RunningServer, *who: str) -> None:
     """Puts these members of staff into the server's database."""
-    for login in who or STAFF:
+
+    def add(login: str) -> None:
         name, role, departments = STAFF[login]
         make_agent(server.data, f"{login}@shop.example", name, role=role, departments=departments)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(add, who or STAFF))
 
 
 @dataclass

@@ -167,7 +167,8 @@ class RunningServer:
         """The web processes and the worker."""
         assert self.process
         pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        started = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return [child for child in started if child != self.valkey_pid()]
 
     def redis(self) -> Redis:
         """The embedded Valkey, to look and to break."""
