@@ -78,28 +78,24 @@ class Chats:
         return (await self.page(ticket, limit=1)).chat
 
     async def accepted_before(self, ticket: int, participant: str, device: str, n: int) -> Accepted:
-        """The entry of a command that only the record still remembers.
+        """The entry of a command that only the record still remembers: the log knows that it was executed.
 
         Raises:
-            NotFoundError: it does not.
+            UnavailableError: the record does not have it yet.
         """
         try:
-            chat = await self.store.chat(ticket)
-            for number, seq in (await self.store.windows(ticket)).get((participant, device), []):
-                if number == n and chat:
-                    entry = (await self.store.entries(ticket, after=seq - 1, limit=1, staff=True))[0]
-                    return Accepted(
-                        seq,
-                        entry.prev,
-                        chat.epoch,
-                        entry.at,
-                        entry.entry_id,
-                        dup=True,
-                        event=event_of_entry(entry, chat.epoch),
-                    )
+            chat, after = await self.store.chat(ticket), 0
+            while chat and (entries := await self.store.entries(ticket, after=after, limit=1_000, staff=True)):
+                for entry in entries:
+                    if (entry.participant_id, entry.device, entry.n) == (participant, device, n):
+                        event = event_of_entry(entry, chat.epoch)
+                        return Accepted(
+                            entry.seq, entry.prev, chat.epoch, entry.at, entry.entry_id, dup=True, event=event
+                        )
+                after = entries[-1].seq
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        raise NotFoundError
+        raise UnavailableError(retry_after_ms=1_000)
 
     async def rebase(self, ticket: int) -> None:
         """Fills the chat's keys from SQL, under a new epoch: every client's position is void, durable entries keep
