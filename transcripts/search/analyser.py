@@ -30,10 +30,8 @@ def words(text: str) -> list[Word]:
     if text.isascii():
         lower = text.lower()
         return [Word(_term(found.group()), *found.span()) for found in _ASCII_WORD.finditer(lower)]
-    result: list[Word] = []
-    for found in _wide_word().finditer(text):
-        result += _wide(found.group(), found.start())
-    return result
+    found = [word for run in _wide_word().finditer(text) for word in _wide(run.group(), run.start())]
+    return [word for word in found if word.term]  # a lone accent folds to nothing
 
 
 def terms(text: str) -> list[str]:
@@ -65,7 +63,8 @@ def fold(word: str) -> str:
         return word.lower()
     decomposed = unicodedata.normalize("NFKD", word.casefold())
     bare = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
-    return unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS)
+    # Some letters' compatible forms have spaces or signs in them (U+FE70, ½), which no term may have.
+    return _NOT_IN_TERMS.sub("", unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS))
 
 
 def has_no_spaces(text: str) -> bool:
@@ -122,6 +121,7 @@ def _wide_word() -> re.Pattern[str]:
     return re.compile(rf"(?:[^\W_]|[{marks}])+(?:['’](?i:s|t|re|ve|ll|d|m)\b)?")
 
 
+_NOT_IN_TERMS = re.compile(r"[^\S]|[\x00-&(-/:-@\[-`{-\x7f]")  # the apostrophe still has to be looked at
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'(?:s|t|re|ve|ll|d|m)\b)?")
 _PART = re.compile(r"[^\W_]+")
 

@@ -218,6 +218,8 @@ def _prefix(stub: str) -> list[Clause]:
         return []
     *before, last = found
     whole = fold(stub[last.start : last.end])
+    if len(whole) < 2 and not has_no_spaces(whole):
+        return _clauses(stub)  # `a*` would be a good part of the dictionary
     if before:  # `wi-fi*`
         return [*_clauses(stub[: last.start]), *_prefix(stub[last.start :])]
     # The index knows stems: `returns*` has to find "return" too.

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from transcripts.entry import Entry
-from transcripts.search.analyser import Word, codes, words
+from transcripts.search.analyser import Word, codes, terms, words
+from transcripts.search.document import BREAK
 from transcripts.search.query import Clause
-from transcripts.search.ranking import Weights
+from transcripts.search.ranking import Weights, needles
 
 LENGTH = 180
 """Characters of a snippet, about two lines."""
@@ -33,41 +34,41 @@ def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weig
         weight: how much each clause tells.
         side: 'customer' or 'agent' if only what that side said counts.
     """
-    best: tuple[float, Entry, list[Word]] | None = None
+    asked = [(weight[clause], needles(clause), clause) for clause in clauses]
+    best: tuple[float, Entry] | None = None
     for entry in entries:
         if not entry.text or (side is not None and (entry.role == "customer") != (side == "customer")):
             continue
-        score, hits = _match(entry.text, clauses, weight)
-        if hits and (best is None or score > best[0]):
-            best = (score, entry, hits)
+        said = f" {' '.join([*terms(entry.text), BREAK, *(code.term for code in codes(entry.text))])} "
+        score = sum(value for value, wanted, _ in asked if any(needle in said for needle in wanted))
+        if score and (best is None or score > best[0]):
+            best = (score, entry)
     if best is not None:
-        _, entry, hits = best
-        return Place(entry.seq, cut(entry.text or "", hits))
-    said = next((entry.text for entry in entries if entry.text), "")
-    return Place(None, cut(said, []))
+        text = best[1].text or ""
+        return Place(best[1].seq, cut(text, _hits(text, clauses)))
+    said_first = next((entry.text for entry in entries if entry.text), "")
+    return Place(None, cut(said_first, []))
 
 
-def _match(text: str, clauses: Sequence[Clause], weight: Weights) -> tuple[float, list[Word]]:
-    row = words(text)
-    joined = codes(text)
-    score, hits = 0.0, []
+def _hits(text: str, clauses: Sequence[Clause]) -> list[Word]:
+    """Every stretch of the text that one of the clauses is found in."""
+    row, joined = words(text), codes(text)
+    hits: list[Word] = []
     for clause in clauses:
-        found = [hit for place, terms in enumerate(clause.alternatives) for hit in _find(terms, row, clause, place)]
-        found += [code for code in joined if (code.term,) in clause.alternatives]
-        if found:
-            score += weight[clause]
-            hits += found
-    return score, hits
+        for place, wanted in enumerate(clause.alternatives):
+            hits += _find(wanted, row, clause, place)
+        hits += [code for code in joined if (code.term,) in clause.alternatives]
+    return hits
 
 
-def _find(terms: tuple[str, ...], row: list[Word], clause: Clause, place: int) -> Iterable[Word]:
+def _find(wanted: tuple[str, ...], row: list[Word], clause: Clause, place: int) -> Iterable[Word]:
     if clause.prefix and place == 0:
-        return [word for word in row if word.term.startswith(terms[0])]
-    length = len(terms)
+        return [word for word in row if word.term.startswith(wanted[0])]
+    length = len(wanted)
     return [
-        Word(" ".join(terms), word.start, row[at + length - 1].end)
+        Word(" ".join(wanted), word.start, row[at + length - 1].end)
         for at, word in enumerate(row[: len(row) - length + 1])
-        if word.term == terms[0] and tuple(one.term for one in row[at : at + length]) == terms
+        if word.term == wanted[0] and tuple(one.term for one in row[at : at + length]) == wanted
     ]
 
 

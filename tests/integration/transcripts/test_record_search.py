@@ -134,7 +134,7 @@ async def found(search: Search, query: str, scope: Scope = STAFF, **options: Any
         ("product:wifi", [CODES]),
         ("rating:5", [REFUND]),
         ("rating:<=2", [KETTLE]),
-        ("from:agent kettle", [NOTED, KETTLE]),
+        ("from:agent kettle", [KETTLE, NOTED]),
         ("from:customer kettle", [KETTLE]),
         ("from:agent leaks", []),
         (f"ticket:{KETTLE.ticket}", [KETTLE]),
@@ -362,9 +362,17 @@ async def test_common_words_are_found_newest_first(
         [chat(500 + number, "thanks kettle" if number == 0 else "thanks", "x", day=number) for number in range(6)]
     )
     await search.index_pending()
-    assert len((await search.search("thanks", scope=STAFF)).results) == 6
-    # The rare word chooses the candidates, the common one only their order.
-    assert (await search.search("thanks kettle", scope=STAFF)).results[0].ticket == ticket_of(10_500)
+    newest_first = [ticket_of(10_500 + number) for number in range(5, -1, -1)]
+    assert await tickets(search, "thanks") == newest_first
+    assert await tickets(search, "thanks unheard") == newest_first
+    # The rare word chooses the candidates, the common one fills up what is left.
+    rare = await tickets(search, "thanks kettle")
+    assert rare[0] == ticket_of(10_500)
+    assert set(rare) == {*newest_first, KETTLE.ticket, NOTED.ticket}
+
+
+async def tickets(search: Search, query: str) -> list[int]:
+    return [one.ticket for one in (await search.search(query, scope=STAFF)).results]
 
 
 pieces = st.sampled_from(

@@ -94,6 +94,8 @@ def test_only_the_beginning_of_a_very_long_query_is_read(piece: str) -> None:
         ("ｶﾞｷﾞ", ["ガギ", "ギ"]),
         ("ขอบคุณ"[:3], ["ขอ", "อบ", "บ"]),
         ("x_y - …", ["x", "y"]),
+        ("\u0300 b", ["b"]),
+        ("\ufe70a ½", ["\u064ba", "1⁄2"]),
         ("", []),
     ],
 )
