@@ -118,6 +118,9 @@ export interface ChatInfo {
   gen?: number;
   /** Staff only: whether the site has signed who the customer is. */
   verified?: boolean;
+  /** Staff only: the page on which the customer opened the chat, and the language. */
+  page_url?: string;
+  locale?: string;
 }
 
 export interface Page {

@@ -13,6 +13,11 @@ export function useRoute(): Route {
   return parseRoute(fragment);
 }
 
+/** Where the address is right now; what `useRoute` gave last may be older. */
+export function currentRoute(): Route {
+  return parseRoute(location.hash);
+}
+
 export function go(route: Route, { replace = false } = {}): void {
   const fragment = formatRoute(route);
   if (fragment === location.hash) return;

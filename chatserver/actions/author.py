@@ -22,4 +22,4 @@ class Author:
 
     def as_participant(self, ticket: int) -> Participant:
         """Who they are in a chat that they have not attached to; the chat itself decides whether they are in it."""
-        return Participant(self.participant(ticket), self.person.id, self.person.role, "", self.person.name)
+        return Participant(self.participant(ticket), self.person.id, self.person.chat_role, "", self.person.name)

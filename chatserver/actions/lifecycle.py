@@ -327,15 +327,16 @@ class Lifecycle:
     async def close_chat(self, author: Author, command: CloseChat) -> Accepted:
         """Ends the chat; the worker seals and indexes it."""
         chat = await self._visible(author, command.ticket)
-        reason = "customer" if author.person.role == "customer" else "agent"
+        me = self._me(author, chat)
+        reason = "customer" if me.role == "customer" else "agent"
         accepted = await self._append(
             Draft(
                 ticket=command.ticket,
                 kind="closed",
-                role=author.person.role,
+                role=me.role,
                 entry_id=new_id(),
                 person_id=author.person.id,
-                participant=self._me(author, chat),
+                participant=me.id,
                 device=author.device,
                 n=command.n,
                 name=author.person.name,
@@ -353,15 +354,16 @@ class Lifecycle:
     async def rate_chat(self, author: Author, command: RateChat) -> tuple[Accepted, str | None]:
         """Says how it was, once the chat has ended; the last rating counts."""
         chat = await self._visible(author, command.ticket)
+        me = self._me(author, chat)
         masked = clean(command.text) if command.text and command.text.strip() else None
         accepted = await self._append(
             Draft(
                 ticket=command.ticket,
                 kind="rated",
-                role=author.person.role,
+                role=me.role,
                 entry_id=new_id(),
                 person_id=author.person.id,
-                participant=self._me(author, chat),
+                participant=me.id,
                 device=author.device,
                 n=command.n,
                 name=chat.info.customer_name,
@@ -401,6 +403,5 @@ class Lifecycle:
             return chat
         raise NotFoundError
 
-    def _me(self, author: Author, chat: LiveChat) -> str:
-        me = chat.participant_of(author.person.id)
-        return me.id if me else author.participant(chat.ticket)
+    def _me(self, author: Author, chat: LiveChat) -> Participant:
+        return chat.participant_of(author.person.id) or author.as_participant(chat.ticket)

@@ -43,7 +43,7 @@ class Messages:
             Draft(
                 ticket=command.ticket,
                 kind="message",
-                role=author.person.role,
+                role=participant.role,
                 entry_id=new_id(),
                 person_id=author.person.id,
                 participant=participant.id,
@@ -73,7 +73,7 @@ class Messages:
             Draft(
                 ticket=command.ticket,
                 kind="note",
-                role=author.person.role,
+                role=participant.role,
                 entry_id=new_id(),
                 person_id=author.person.id,
                 participant=participant.id,
@@ -139,7 +139,7 @@ class Messages:
             chat = await self._chats.head(draft.ticket)
             if not person.staff or not person.sees_department(chat.info.department):
                 raise NotFoundError
-            joined = Participant(draft.participant, person.id, person.role, NOTE_RIGHTS, person.name)
+            joined = Participant(draft.participant, person.id, person.chat_role, NOTE_RIGHTS, person.name)
             await self._log.join(draft.ticket, joined)
         except ChatError as error:
             done(error, None)

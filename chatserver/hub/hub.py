@@ -180,12 +180,9 @@ class Hub:
             NotFoundError: no such chat, or not for this person.
             UnavailableError: Redis or the database do not answer.
         """
+        self.check_room(connection, position.ticket)
         feed = self._feed(position.ticket)
         reader = Reader(connection)
-        before = feed.readers.get(connection)
-        if before is None and len(connection.chats) >= (CHATS_PER_AGENT if reader.staff else CHATS_PER_CUSTOMER):
-            self._close_feed_if_idle(feed)
-            raise InvalidCommandError("This connection is attached to as many chats as it may be: detach one.")
         feed.readers[connection] = reader
         connection.chats.add(position.ticket)
         try:
@@ -199,6 +196,16 @@ class Hub:
         reader.last = page.chat.seq
         feed.begin(page.chat.epoch, page.chat.seq)
         return view, reader
+
+    def check_room(self, connection: Connection, ticket: int | None = None) -> None:
+        """Whether the connection may be attached to this (or one more) chat; asked before anything happens to it.
+
+        Raises:
+            InvalidCommandError: it has as many as it may have.
+        """
+        most = CHATS_PER_AGENT if connection.person.staff else CHATS_PER_CUSTOMER
+        if ticket not in connection.chats and len(connection.chats) >= most:
+            raise InvalidCommandError("This connection is attached to as many chats as it may be: detach one.")
 
     async def pull(self, connection: Connection, position: Attach) -> Page:
         """The page that the position lacks.

@@ -32,6 +32,11 @@ class Person:
     session: str = ""  # digest of the sign-in this came from; its end ends the connection
 
     @property
+    def chat_role(self) -> str:
+        """The role in a chat they do not own: customers and agents know no administrators."""
+        return "supervisor" if self.role == "admin" else self.role
+
+    @property
     def staff(self) -> bool:
         """Whether notes and queues are for them."""
         return self.role in STAFF_ROLES

@@ -334,6 +334,7 @@ class Session:
 
     async def _open_chat(self, command: commands.OpenChat) -> None:
         assert self._connection and self._author
+        self._services.hub.check_room(self._connection)
         opened = await self._services.lifecycle.open_chat(self._author, command, site=self._site)
         page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
         self._reply(
@@ -352,6 +353,7 @@ class Session:
 
     async def _take_chat(self, command: commands.TakeChat) -> None:
         assert self._connection and self._author
+        self._services.hub.check_room(self._connection, command.ticket)
         taken = await self._services.lifecycle.take_chat(self._author, command)
         page, reader = await self._services.hub.attach(self._connection, commands.Position(command.ticket))
         self._reply(_ack(command.id, command.ticket, command.n, taken.accepted, gen=taken.gen, page=page))

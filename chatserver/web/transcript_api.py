@@ -5,13 +5,13 @@ recorded.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from transcripts.search import Scope
 
 from chatserver.actions import access_code
 from chatserver.clock import now_ms
@@ -23,6 +23,7 @@ from chatserver.web.requests import address_prefix, bearer, check_same_origin, r
 from chatserver.web.services import Services
 from transcripts.chat import Chat
 from transcripts.export import as_json
+from transcripts.search import Scope
 from transcripts.ticket import parse_ticket
 
 PAGE = 200
@@ -108,7 +109,7 @@ class TranscriptApi:
         scope = (
             Scope.staff()
             if agent.role != "agent"
-            else Scope.departments(frozenset(one.id for one in agent.departments))
+            else Scope.of_departments(frozenset(one.id for one in agent.departments))
         )
         found = await self._services.search.search(
             params.get("q", "")[:1000],
@@ -120,7 +121,7 @@ class TranscriptApi:
         departments = await self._services.directory.departments()
         results = []
         for hit in found.results:
-            fields = {name: value for name, value in msgspec.structs.asdict(hit).items() if value is not None}
+            fields = {name: value for name, value in asdict(hit).items() if value is not None}
             fields["department"] = _department(departments, hit.department)
             fields["snippet"] = [{"text": text, "match": match} for text, match in hit.snippet]
             results.append(fields)

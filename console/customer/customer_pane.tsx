@@ -25,7 +25,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
     [words.product, info.product],
     [words.topic, info.topic],
     [words.department, info.department.name],
-    [words.page, typeof data.page_url === "string" ? data.page_url : undefined],
+    [words.page, info.page_url],
     [words.opened, dayTime(info.opened_at)],
     [words.accepted, info.accepted_at === undefined ? undefined : dayTime(info.accepted_at)],
     [words.rating, info.rating === undefined ? undefined : words.rated(info.rating)],

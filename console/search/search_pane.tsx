@@ -1,6 +1,6 @@
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { useDesk } from "../desk/context";
-import { go } from "../navigate";
+import { currentRoute, go } from "../navigate";
 import type { Route } from "../route";
 import { texts } from "../texts";
 import { searchTranscripts } from "./calls";
@@ -45,6 +45,8 @@ export function SearchPane({ route }: { route: Route }) {
   // The address follows the box; an address that somebody else wrote (a link, Back) is followed by the box.
   useEffect(() => {
     if (asked === null || asked === q) return;
+    const now = currentRoute();
+    if (now.page !== "search" || now.q !== asked) return; // an echo: somebody has gone on typing meanwhile
     if (asked !== "" && asked !== written.current) setQ(asked);
     else go({ page: "search", q }, { replace: true });
   }, [asked]);
