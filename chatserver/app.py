@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -43,6 +44,8 @@ from transcripts.errors import TranscriptError
 from transcripts.seal import SealKey
 from transcripts.search import Search
 from transcripts.store import Store
+
+CLOSE_SECONDS = 0.1  # for the sockets' writers to send the close frames
 
 log = structlog.get_logger()
 
@@ -105,6 +108,11 @@ class ChatServer:
             await self._socket(scope, receive, send)
         else:
             await self._http(scope, receive, send)
+
+    async def close_connections(self) -> None:
+        """Tells every client to come back, before the server closes what is left."""
+        await self.services.hub.stop()
+        await asyncio.sleep(CLOSE_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

@@ -66,6 +66,17 @@ class Settings:
         """The same with what was given on the command line; None leaves the environment's value."""
         return replace(self, **{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # names come from our own options
 
+    def check_address(self) -> None:
+        """Whether browsers can name us.
+
+        Raises:
+            ConfigError: listening on every address, and nobody has said which one is ours.
+        """
+        if self.host in ("0.0.0.0", "::", "") and not self.public_url:
+            raise ConfigError(
+                f"listening on {self.host or 'every address'} needs CHAT_PUBLIC_URL: what browsers call this server"
+            )
+
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach us."""
@@ -78,8 +89,8 @@ class Settings:
 
     @property
     def shows_demo(self) -> bool:
-        """Whether `/` is the demo shop."""
-        return self.loopback if self.demo is None else self.demo
+        """Whether `/` is the demo shop: unasked only where nobody else can see it, so not behind a proxy either."""
+        return (self.loopback and not self.public_url) if self.demo is None else self.demo
 
     @property
     def public_origins(self) -> tuple[str, ...]:
@@ -96,7 +107,7 @@ class Settings:
         """Which pages may show the widget of the default site, as CSP sources."""
         if self.site_origins:
             return self.site_origins
-        return ("http://localhost:*", "http://127.0.0.1:*") if self.loopback else ()
+        return ("http://localhost:*", "http://127.0.0.1:*") if self.loopback and not self.public_url else ()
 
     @property
     def database(self) -> str:

@@ -81,10 +81,11 @@ class EmbeddedValkey:
         return lock  # closing the file, at the end of `with`, lets go of it
 
     def _start_unless_running(self) -> bool:
+        log = self._folder / "valkey.log"
         if _answers(self.socket):
+            self._wait_until_loaded(log, None)
             return False
         self.socket.unlink(missing_ok=True)
-        log = self._folder / "valkey.log"
         process = subprocess.Popen(
             [_binary(), *self._options(log)],
             stdin=subprocess.DEVNULL,
@@ -93,12 +94,15 @@ class EmbeddedValkey:
             cwd=self._folder,
             start_new_session=True,
         )
+        self._wait_until_loaded(log, process)
+        return True
+
+    def _wait_until_loaded(self, log: Path, process: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self.socket):
-            if process.poll() is not None or time.monotonic() > deadline:
+        while (said := _answers(self.socket)) == b"" or said.startswith(b"-LOADING"):
+            if (process and process.poll() is not None) or time.monotonic() > deadline:
                 raise ConfigError(f"the embedded Valkey does not start: {_last_line(log)} (see {log})")
             time.sleep(0.01)
-        return True
 
     def _options(self, log: Path) -> list[str]:
         options = {
@@ -142,16 +146,21 @@ def _socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"chatserver-{os.getuid()}-{name}" / "valkey.sock"
 
 
-def _answers(path: Path) -> bool:
-    """Whether a server is there and has read its files."""
+def _answers(path: Path) -> bytes:
+    """What the server says to PING; empty when there is none.
+
+    With a full disk, or while it reads its files, it is a server all the same: a second one would spoil both's files.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(2)
             connection.connect(str(path))
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            return connection.recv(64) or b"?"
+    except (ConnectionRefusedError, FileNotFoundError):
+        return b""
     except OSError:
-        return False
+        return b"?"  # it accepts and is slow: alive
 
 
 def _last_line(log: Path) -> str:

@@ -80,7 +80,7 @@ async def migrate(settings: Settings) -> bool:
         ConfigError: the database cannot be used; one plain line.
     """
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = open_database(settings.database)
         try:
             await upgrade_transcripts(engine)
@@ -95,8 +95,7 @@ async def migrate(settings: Settings) -> bool:
 
 
 def check_installation(settings: Settings, redis_url: str) -> None:
-    """With SQLite all processes have to share one data folder: its id is compared with the one that Redis has seen
-    (DESIGN §9).
+    """With SQLite all processes have to share one data folder: its id is compared with the one that Redis has seen.
 
     Raises:
         ConfigError: this Redis belongs to another folder.

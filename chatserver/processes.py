@@ -77,8 +77,14 @@ def serve_web(
             if not self.should_exit:
                 ready()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Ours first: uvicorn would close every socket at once with 1012.
+            await app.close_connections()
+            await super().shutdown(sockets)
+
+    app = create_app(settings, keys, redis_url=redis_url)
     config = uvicorn.Config(
-        create_app(settings, keys, redis_url=redis_url),
+        app,
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=None,  # the hub's own heartbeat, on one timer
@@ -89,7 +95,7 @@ def serve_web(
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies) or None,
-        timeout_graceful_shutdown=5,  # without it one stuck reader holds the process for ever (research §3.1)
+        timeout_graceful_shutdown=5,  # without it one stuck reader holds the process for ever
     )
     server = Server(config)
     server.run(sockets=[listener])

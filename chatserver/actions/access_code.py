@@ -1,4 +1,4 @@
-"""The code that opens a transcript together with its ticket number (DESIGN §8): 10 characters, 50 bits, not stored
+"""The code that opens a transcript together with its ticket number: 10 characters, 50 bits, not stored
 anywhere.
 
 First 50 bits of HMAC-SHA-256(access key, ticket ‖ access_gen) in Crockford's base 32, which has no I, L, O or U: what

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatserver.actions.access_code import access_code
 from chatserver.actions.author import Author
-from chatserver.actions.text import clean, clean_line
+from chatserver.actions.text import clean, clean_address, clean_line
 from chatserver.broker.event import NOBODY, event_at, event_epoch, event_id, event_prev
 from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
 from chatserver.errors import (
@@ -135,7 +135,7 @@ class Lifecycle:
             order=clean_line(command.order),
             product=clean_line(command.product),
             locale=command.locale,
-            page_url=command.page_url,
+            page_url=clean_address(command.page_url),
             regarding=tuple(command.regarding),
             customer_name=clean_line(command.name),
             customer_email=command.email,

@@ -1,12 +1,11 @@
-"""What happens to every free text at the edge, once: normalised, freed of control characters, bounded, masked (DESIGN
-§4.5).
-"""
+"""What happens to every free text at the edge, once: normalised, freed of control characters, bounded, masked."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from chatserver.errors import InvalidCommandError, TooBigError
 from transcripts.masking import Masked, mask
@@ -41,3 +40,15 @@ def clean_line(text: str | None) -> str | None:
         return None
     line = " ".join(_CONTROL.sub("", unicodedata.normalize("NFC", text)).split())
     return mask(line, ()).text if line else None
+
+
+def clean_address(url: str | None) -> str | None:
+    """The page somebody writes from, without query and fragment: those hold what nobody meant to tell us."""
+    try:
+        parts = urlsplit(url or "")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    return clean_line(f"{parts.scheme}://{parts.hostname}{port}{parts.path}")

@@ -68,6 +68,11 @@ def transient_event(**fields: Any) -> bytes:
     return _encode({"op": "event", "topic": "chat", **fields})
 
 
+def durable_event(ticket: int, epoch: int, seq: int) -> bytes:
+    """Everything up to `seq` is committed in SQL."""
+    return _encode({"op": "durable", "ticket": ticket, "epoch": epoch, "seq": seq})
+
+
 def versioned_parts(**fields: Any) -> tuple[bytes, bytes]:
     """Head and body of a topic's event; the script puts the version between them."""
     return _head(_OP_EVENT, len(fields) + 2), _pairs(fields)

@@ -1,4 +1,4 @@
-"""Names of keys and channels in Redis (DESIGN §5).
+"""Names of keys and channels in Redis (docs/architecture.md).
 
 64 partitions as hash tags: all keys of a chat, the work lists it stands on and its channel share a slot of Redis
 Cluster. Everything about queues and agents lives in the one routing slot `{q}`.

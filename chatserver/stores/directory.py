@@ -194,7 +194,7 @@ class Directory:
             else {"id": customer_id, "verified": False}
         )
 
-    # -- people of an import (DESIGN §7): customers are unverified, agents cannot sign in
+    # -- people of an import: customers are unverified, agents cannot sign in
 
     async def import_customers(self, people: Sequence[dict[str, Any]], *, site: str) -> list[str]:
         """Ids of the customers with these `{id?, name?, email?}`; `id` is the site's own, and the same one is the

@@ -1,6 +1,6 @@
 """The routing slot: waiting lists of the departments, who owns which chat, and the topics that consoles watch.
 
-Two agents can never take one chat: taking is one script, and its `gen` decides in the chat's own slot (DESIGN §4).
+Two agents can never take one chat: taking is one script, and its `gen` decides in the chat's own slot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The hub's own tables (DESIGN §5b, second line). The record's tables are `transcripts.schema`; no foreign keys
+"""The hub's own tables. The record's tables are `transcripts.schema`; no foreign keys
 between the two.
 
 Ids are UUIDv7 text, times ms UTC, JSON is text. Tables without code yet (canned, notices, inbox_items, …) are here so

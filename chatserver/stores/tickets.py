@@ -1,4 +1,4 @@
-"""Ticket numbers: leased from SQL in blocks, so that a Redis that forgets cannot hand one out twice (DESIGN §2).
+"""Ticket numbers: leased from SQL in blocks, so that a Redis that forgets cannot hand one out twice.
 
 Gaps are allowed (a process that ends loses the rest of its blocks), duplicates are not.
 """

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import structlog
 
+from chatserver.broker.event import durable_event
 from chatserver.broker.keys import chat_key, partition, work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
@@ -27,8 +27,6 @@ EVERY_SECONDS = 0.25
 CHATS_A_PARTITION = 200
 ENTRIES_A_CHAT = 500
 LEFT_ALONE_SECONDS = 5.0
-
-_encode = msgspec.msgpack.Encoder().encode
 
 log = structlog.get_logger()
 
@@ -109,7 +107,7 @@ class Persister:
             ticket, seq = one.chat.ticket, durable[one.chat.ticket]
             keys, args = by_partition.setdefault(partition(ticket), ([], []))
             keys += [chat_key(ticket, b":m"), chat_key(ticket, b":x")]
-            event = _encode({"op": "durable", "ticket": ticket, "epoch": one.chat.epoch, "seq": seq})
+            event = durable_event(ticket, one.chat.epoch, seq)
             args += [ticket, chat_key(ticket), one.chat.epoch, seq, one.chat.reads_version, event]
         await asyncio.gather(
             *(

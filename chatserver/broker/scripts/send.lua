@@ -1,4 +1,4 @@
--- Checks, dedupes, numbers, appends and publishes one entry (DESIGN §5).  Errors are answers; running it twice does what once does.
+-- Checks, dedupes, numbers, appends and publishes one entry.  Errors are answers; running it twice does what once does.
 -- KEYS meta stream dirty fin
 -- ARGV 1 ticket  2 channel  3 person  4 participant  5 device  6 n  7 hash of the body (4 bytes)  8 right  9 states
 --      10 gen ('-': not a matter of the owner's)

@@ -1,4 +1,4 @@
-"""The hub's tables, whole (DESIGN §5b, second line)."""
+"""The hub's tables, whole."""
 
 import sqlalchemy as sa
 from alembic import op
