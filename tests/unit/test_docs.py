@@ -266,8 +266,8 @@ def test_asyncapi_has_the_entry_with_the_fields_of_its_bytes():
     assert set(shown["properties"]) == everything | {"erased_at"}
 
 
-def test_asyncapi_has_durable_with_the_fields_of_the_persister():
-    (made,) = re.findall(r'\{("op": "durable".*?)\}', source("worker/persister.py"))
+def test_asyncapi_has_durable_with_the_fields_of_the_broker():
+    (made,) = re.findall(r'\{("op": "durable".*?)\}', source("broker/event.py"))
     assert set(re.findall(r'"(\w+)":', made)) == set(payload("durable")["properties"])
 
 
