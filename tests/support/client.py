@@ -67,7 +67,14 @@ class Socket:
         return self._ids
 
     async def reply(self, id_: int) -> dict[str, Any]:
-        """The reply to a command that was sent."""
+        """The reply to a command that was sent; raises Refused."""
+        value = await self.until_reply(id_)
+        if value["op"] == "error":
+            raise Refused(value)
+        return value
+
+    async def until_reply(self, id_: int) -> dict[str, Any]:
+        """The reply to a command that was sent, an error or not."""
         for value in self.inbox:
             if value.get("id") == id_:
                 self.inbox.remove(value)
@@ -75,8 +82,6 @@ class Socket:
         else:
             while (value := await self.receive()).get("id") != id_:
                 self.inbox.append(value)
-        if value["op"] == "error":
-            raise Refused(value)
         return value
 
     async def until(self, op: str, **fields: Any) -> dict[str, Any]:

@@ -146,6 +146,7 @@ class RunningServer:
         """SIGTERM, as an operator would; the exit code."""
         assert self.process
         process, self.process = self.process, None
+        process.send_signal(signal.SIGCONT)  # a test may have paused it
         process.terminate()
         try:
             return process.wait(40)
@@ -176,6 +177,21 @@ class RunningServer:
 
     def valkey_pid(self) -> int:
         return int((self.data / "valkey" / "valkey.pid").read_text())
+
+    def save_valkey(self) -> None:
+        """Waits until everything that Valkey has answered is on the disk (with `everysec` it may still be on its way)."""
+        with self.redis() as redis:
+            redis.set("chat:test:saved", 1)
+            assert redis.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1
+
+    def pause(self) -> None:
+        """Stops the parent, so that it starts nothing again until `go_on`."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
 
     def kill9_valkey(self) -> None:
         """SIGKILL for the embedded Valkey alone."""

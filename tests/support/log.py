@@ -1,0 +1,65 @@
+"""Reading a chat's whole log, and what has to be true of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.client import Refused, Socket
+from tests.support.people import position
+
+
+async def whole_log(socket: Socket, ticket: int) -> list[dict[str, Any]]:
+    """Everything that this reader may see, by `pull`."""
+    entries: list[dict[str, Any]] = []
+    where: dict[str, Any] = {"ticket": ticket}
+    while True:
+        page = await socket.call("pull", **where)
+        entries += page["entries"]
+        if not page["more"]:
+            return entries
+        where = position(page["entries"][-1])
+
+
+async def until_durable(socket: Socket, ticket: int) -> int:
+    """Waits until everything in the log so far is in the database; the number of the last entry."""
+    while True:
+        page = await socket.call("pull", ticket=ticket)
+        if page["state"]["durable"] >= page["top"]:
+            top: int = page["top"]
+            return top
+
+
+async def until_state(socket: Socket, ticket: int, state: str) -> None:
+    """Waits until the chat is in this state."""
+    while (await socket.call("pull", ticket=ticket))["state"]["state"] != state:
+        pass
+
+
+async def repeat(socket: Socket, op: str, **fields: Any) -> tuple[dict[str, Any], int]:
+    """Repeats a command unchanged while it is undecided; its ack, and how often it was `unavailable`."""
+    refusals = 0
+    while True:
+        try:
+            return await socket.call(op, **fields), refusals
+        except Refused as refused:
+            if refused.code != "unavailable":
+                raise
+            assert refused.frame["retry_after_ms"] > 0
+            refusals += 1
+
+
+def assert_one_order(entries: list[dict[str, Any]], *acks: dict[str, Any]) -> None:
+    """Staff's log has no hole and nothing twice, and every acknowledged command is where its ack said."""
+    assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+    assert len({entry["entry_id"] for entry in entries}) == len(entries)
+    commands = [(entry["participant"], entry["device"], entry["n"]) for entry in entries if "n" in entry]
+    assert len(set(commands)) == len(commands)
+    public = 0
+    for entry in entries:
+        assert entry["prev"] == public
+        public = entry["seq"] if entry["audience"] == "all" else public
+    for ack in acks:
+        entry = entries[ack["seq"] - 1]
+        assert {name: entry[name] for name in ("entry_id", "n", "at", "prev")} == {
+            name: ack[name] for name in ("entry_id", "n", "at", "prev")
+        }
