@@ -24,8 +24,9 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one file: Playwright's own event loop runs as long as it does, and other tests need theirs."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert found, "install Chromium (Debian: apt-get install chromium), or run `make test`, which does"
     expect.set_options(timeout=15_000)  # what is due has come by then, on any machine
