@@ -23,7 +23,7 @@ from chatserver.errors import (
 )
 from chatserver.ids import new_epoch, new_id
 from chatserver.model.chat import ENDED_STATES, OPEN_STATES, ChatInfo, LiveChat, encode_info, queue_item
-from chatserver.model.person import CUSTOMER_RIGHTS, OWNER_RIGHTS, Participant
+from chatserver.model.person import CUSTOMER_RIGHTS, OWNER_RIGHTS, Participant, Person
 from chatserver.signing import Signer
 from chatserver.stores.chats import Chats
 from chatserver.stores.queue import Queue
@@ -292,28 +292,31 @@ class Lifecycle:
         )
 
     async def _claim(self, author: Author, chat: LiveChat) -> int:
-        person, department = author.person, chat.info.department
-        owner = chat.owner_participant()
+        person, owner = author.person, chat.owner_participant()
         if owner and owner.person_id == person.id:
             return chat.gen
         try:
-            return await self._queue.take(
-                chat.ticket, department=department, agent_id=person.id, agent_name=person.name or "", gen=chat.gen
-            )
-        except AlreadyAssignedError as error:
-            owner_person = await self._chats.directory.agent(error.details["agent"])
-            raise AlreadyAssignedError(
-                owner=(owner_person.name if owner_person else None) or "another agent"
-            ) from error
+            return await self._take(person, chat)
         except NotFoundError:
             if chat.state != "queued":
                 name = owner.name if owner else None
                 raise AlreadyAssignedError(owner=name or "another agent") from None
             # It waits, but the routing slot has lost it.
             await self.enqueue(chat.ticket, chat.info, chat.opened_at, None)
+            return await self._take(person, chat)
+
+    async def _take(self, person: Person, chat: LiveChat) -> int:
+        try:
             return await self._queue.take(
-                chat.ticket, department=department, agent_id=person.id, agent_name=person.name or "", gen=chat.gen
+                chat.ticket,
+                department=chat.info.department,
+                agent_id=person.id,
+                agent_name=person.name or "",
+                gen=chat.gen,
             )
+        except AlreadyAssignedError as error:
+            owner = await self._chats.directory.agent(error.details["agent"])
+            raise AlreadyAssignedError(owner=(owner.name if owner else None) or "another agent") from error
 
     async def _assign(self, draft: Draft, gen: int, participant: Participant, origin: bytes) -> Accepted:
         try:

@@ -88,9 +88,9 @@ def topicless_parts(**fields: Any) -> tuple[bytes, bytes]:
     return _head(_OP_EVENT, len(fields) + 3), _pairs(fields)
 
 
-def event_epoch(event: bytes) -> int:
-    """The epoch in an entry's bytes."""
-    number: int = _u32(event, 19)[0]
+def event_epoch(event: bytes, offset: int = 0) -> int:
+    """The epoch of the entry whose bytes begin at `offset`."""
+    number: int = _u32(event, offset + 19)[0]
     return number
 
 

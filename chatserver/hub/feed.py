@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from chatserver.broker.event import ENTRY, ENVELOPE, NOBODY, durable_event, event_seq, for_staff_only
+from chatserver.broker.event import (
+    ENTRY,
+    ENVELOPE,
+    NOBODY,
+    durable_event,
+    event_epoch,
+    event_seq,
+    for_staff_only,
+)
 from chatserver.errors import ChatError, NotFoundError
 from chatserver.hub.connection import Connection
 from chatserver.model.person import Participant
@@ -121,8 +129,11 @@ class Feed:
             self._refill.cancel()
 
     def _push_entry(self, payload: bytes) -> None:
-        seq = event_seq(payload, ENVELOPE)
         assert self._last is not None
+        if event_epoch(payload, ENVELOPE) != self._epoch:
+            self.refill()  # the chat was rebuilt, or this is a late message of the history before: the log knows
+            return
+        seq = event_seq(payload, ENVELOPE)
         if seq <= self._last:
             return
         if seq != self._last + 1:
@@ -174,7 +185,6 @@ class Feed:
     def _reset(self, page: ChatPage) -> None:
         """The history was rebuilt: every reader has to begin again, from a page of its own."""
         self._epoch, self._last = page.chat.epoch, page.chat.seq
-        self._pending.clear()
         for reader in list(self.readers.values()):
             self.on_reset(reader, page)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.support.client import Refused, Socket
@@ -27,25 +28,25 @@ async def until_durable(socket: Socket, ticket: int) -> int:
         if page["state"]["durable"] >= page["top"]:
             top: int = page["top"]
             return top
+        await asyncio.sleep(0.02)
 
 
 async def until_state(socket: Socket, ticket: int, state: str) -> None:
     """Waits until the chat is in this state."""
     while (await socket.call("pull", ticket=ticket))["state"]["state"] != state:
-        pass
+        await asyncio.sleep(0.02)
 
 
 async def repeat(socket: Socket, op: str, **fields: Any) -> tuple[dict[str, Any], int]:
     """Repeats a command unchanged while it is undecided; its ack, and how often it was `unavailable`."""
     refusals = 0
-    while True:
-        try:
-            return await socket.call(op, **fields), refusals
-        except Refused as refused:
-            if refused.code != "unavailable":
-                raise
-            assert refused.frame["retry_after_ms"] > 0
-            refusals += 1
+    while (reply := await socket.until_reply(await socket.start(op, **fields)))["op"] == "error":
+        if reply["code"] != "unavailable":
+            raise Refused(reply)
+        assert reply["retry_after_ms"] > 0
+        refusals += 1
+        await asyncio.sleep(0.02)
+    return reply, refusals
 
 
 def assert_one_order(entries: list[dict[str, Any]], *acks: dict[str, Any]) -> None:

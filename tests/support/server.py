@@ -20,7 +20,7 @@ from redis import Redis
 from tests.support.client import PATIENCE
 
 PASSWORD = "correct horse battery"
-FAST = {"CHAT_CUSTOMER_RATE": "1000/1000", "CHAT_AGENT_RATE": "1000/1000"}
+FAST = {"CHAT_CUSTOMER_RATE": "10000/10000", "CHAT_AGENT_RATE": "10000/10000"}
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -179,7 +179,7 @@ class RunningServer:
         return int((self.data / "valkey" / "valkey.pid").read_text())
 
     def save_valkey(self) -> None:
-        """Waits until everything that Valkey has answered is on the disk (with `everysec` it may still be on its way)."""
+        """Waits until all that Valkey has answered is on the disk; with `everysec` some may still be on its way."""
         with self.redis() as redis:
             redis.set("chat:test:saved", 1)
             assert redis.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1
