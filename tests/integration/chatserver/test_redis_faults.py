@@ -81,6 +81,7 @@ async def test_empty_redis_is_filled_from_the_record(victims: People, fragile_se
     assert await until_durable(talk.agent, talk.ticket) == len(before) == 6
     with fragile_server.redis() as redis:
         redis.flushall()
+    victims.cookies.clear()  # sign-ins are gone, too
 
     again = await victims.resume(talk.customer, chats=[position(said[0])])
     (page,) = again.welcome["chats"]
