@@ -34,6 +34,15 @@ Places = list[tuple[int, int]]
 
 def mask_cards(text: str) -> str:
     """The text with each card number replaced by `•••• ` and its last four digits; the same object if there is none."""
+    while True:
+        masked = _mask_once(text)
+        if masked is text:
+            return text
+        # The last four digits may begin another card with what follows them. Each round leaves nine digits fewer.
+        text = masked
+
+
+def _mask_once(text: str) -> str:
     if _fewer_digits_than_a_card(text):
         return text
     pieces: list[str] = []
@@ -63,7 +72,7 @@ def _cards_in(text: str, start: int, end: int) -> Places:
     """The places of the cards in one run of digits, in order.
 
     First what is written like a card, then what somebody may have grouped by hand, then what is a card as a whole. Each
-    step looks only at groups that are still free, as a second masking would: so that one finds nothing new.
+    step looks only at groups that are still free.
     """
     run = _Run(text, start, end)
     if run.before[-1] < SHORTEST:
@@ -119,14 +128,11 @@ class _Run:
         return (sums[stop] - sums[start]) % 10 == 0
 
     def _reserve(self) -> None:
-        """Takes away the groups that belong to something else."""
-        start = self.at[0][0]
-        if self.length(0, 1) == 4 and self.text[max(0, start - 2) : start].rstrip(" ").endswith("•"):
-            self.free[0] = False  # the last four digits of a card that is masked already
+        """Takes away the groups that are an order number of one very large shop: 112-7788231-1234567."""
         for group in range(len(self.at) - 2):
             (_, a), (b, c), (d, _) = self.at[group : group + 3]
             dashes = self.text[a:b] == self.text[c:d] == "-"
-            if dashes and self.shape(group, group + 3) == (3, 7, 7):  # the order numbers of one very large shop
+            if dashes and self.shape(group, group + 3) == (3, 7, 7):
                 self.free[group : group + 3] = [False] * 3
 
     def _excused(self, first: int, end: int) -> bool:

@@ -128,10 +128,18 @@ async def test_the_same_line_again_is_the_same_ticket(engine: AsyncEngine, calle
     first = await run(engine, caller, make_line(), make_line("old-2"))
     before = [await rows(engine, table) for table in (schema.chats, schema.entries, schema.seals, schema.participants)]
     again = await run(engine, caller, make_line("old-2"), make_line(), make_line("old-3"), make_line("old-3"))
+    assert caller.counter == 10_003  # no ticket number is spent twice on a chat
     assert again[:2] == [first[1], first[0]]
     assert again[2] == again[3]
     after = [await rows(engine, table) for table in (schema.chats, schema.entries, schema.seals, schema.participants)]
     assert after == [count // 2 * 3 for count in before]
+
+
+async def test_the_first_line_of_a_name_counts(engine: AsyncEngine, store: Store, caller: Caller) -> None:
+    await run(engine, caller, make_line(topic="first"), make_line(topic="second"))
+    chat = await store.chat(100009)
+    assert chat is not None
+    assert chat.topic == "first"
 
 
 async def test_a_line_without_an_id_is_recognised_by_its_content(engine: AsyncEngine, caller: Caller) -> None:

@@ -11,13 +11,14 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from transcripts import schema
+from transcripts.canonical import canonical_body, commitment
 from transcripts.database import open_database, read, write
 from transcripts.errors import HoleError
 from transcripts.export import as_json
 from transcripts.migrate import upgrade
 from transcripts.seal import Sealer, SealKey
 from transcripts.segment import START as CHAIN_START
-from transcripts.segment import segment_of
+from transcripts.segment import Segment, leaf, segment_of
 from transcripts.store import Store
 from transcripts.verify import verify
 
@@ -286,6 +287,62 @@ def test_an_added_entry_is_named(sealed: dict[str, dict[str, Any]], audience: st
     assert first.seq == 4
 
 
+@pytest.mark.parametrize("audience", ["all", "staff"])
+def test_an_altered_entry_with_a_list_of_leaves_to_match_is_caught(
+    sealed: dict[str, dict[str, Any]], audience: str
+) -> None:
+    file = copy.deepcopy(sealed[audience])
+    entry = next(one for one in file["entries"] if one["seq"] == 5)
+    entry["text"] = "Yes, we promised that."
+    body = canonical_body(entry["text"], entry["name"])
+    forged = leaf(
+        seq=5,
+        at=entry["at"],
+        role=entry["role"],
+        participant_id=entry["participant"],
+        kind=entry["kind"],
+        audience=entry["audience"],
+        commitment=commitment(bytes.fromhex(entry["salt"]), body),
+    )
+    leaves = file["proof"]["segments"][0]["leaves"]
+    leaves[[seq for seq, _ in leaves].index(5)] = [5, forged.hex()]
+    assert [one.what for one in verify(file, KEYS).problems] == ["proof"]
+
+
+def _signed_anew(file: dict[str, Any], place: int, **changed: Any) -> None:
+    """What only the one with the key can do: sign a segment that says something else."""
+    said = file["proof"]["segments"][place]
+    roots = {name: bytes.fromhex(said[name]) for name in ("public_root", "full_root", "prev_seal")}
+    numbers = {"number": said["number"], "ticket": said["ticket"], "from_seq": said["from"], "to_seq": said["to"]}
+    segment = Segment(**{**roots, **numbers, "sealed_at": said["sealed_at"], "key_id": said["key_id"], **changed})
+    said |= {name: value.hex() if isinstance(value, bytes) else value for name, value in changed.items()}
+    said["signature"] = KEY.sign(segment).signature.hex()
+
+
+def test_a_segment_whose_public_root_is_of_other_entries_is_caught(sealed: dict[str, dict[str, Any]]) -> None:
+    # Otherwise the customer's file and the staff's file could tell different stories.
+    file = copy.deepcopy(sealed["staff"])
+    _signed_anew(file, 1, public_root=bytes(32))
+    assert [one.what for one in verify(file, KEYS).problems] == ["altered"]
+
+
+@pytest.mark.parametrize("changed", [{"prev_seal": bytes(32)}, {"number": 1}])
+def test_segments_that_do_not_follow_each_other_are_caught(
+    sealed: dict[str, dict[str, Any]], changed: dict[str, Any]
+) -> None:
+    file = copy.deepcopy(sealed["all"])
+    _signed_anew(file, 1, **changed)
+    assert [one.what for one in verify(file, KEYS).problems] == ["proof"]
+
+
+@pytest.mark.parametrize("place", ["file", "entry", "segment", "proof"])
+def test_a_field_that_no_proof_covers_is_refused(sealed: dict[str, dict[str, Any]], place: str) -> None:
+    file = copy.deepcopy(sealed["all"])
+    inner = {"file": file, "entry": file["entries"][1], "proof": file["proof"], "segment": file["proof"]["segments"][0]}
+    inner[place]["remark"] = "The customer agreed."
+    assert [one.what for one in verify(file, KEYS).problems] == ["format"]
+
+
 def test_a_stripped_proof_proves_nothing(sealed: dict[str, dict[str, Any]]) -> None:
     file = copy.deepcopy(sealed["all"])
     file["proof"]["segments"] = []
@@ -301,8 +358,6 @@ def test_a_file_signed_with_a_stranger_s_key_is_refused(sealed: dict[str, dict[s
 
 def test_an_entry_cannot_be_passed_off_as_erased(sealed: dict[str, dict[str, Any]]) -> None:
     # The commitment can be computed by anybody who has the body; only a sealed `redacted` entry makes it an erasure.
-    from transcripts.canonical import canonical_body, commitment
-
     file = copy.deepcopy(sealed["all"])
     entry = next(one for one in file["entries"] if one["seq"] == 5)
     body = canonical_body(entry.pop("text"), entry.pop("name"))

@@ -165,20 +165,27 @@ async def test_a_ticket_number_goes_straight_to_its_chat(search: Search, query: 
 
 
 async def test_an_order_number_goes_straight_to_its_chat(engine: AsyncEngine, store: Store, search: Search) -> None:
-    chatty = chat(6, "112-7788231-1234567 112-7788231-1234567 112-7788231-1234567", "112-7788231-1234567?", day=6)
+    chatty = chat(6, "my order my order 112-7788231-1234567 my order 112-7788231-1234567", "my order", day=6)
     await store.append([chatty])
     await search.index_pending()
-    results = await search.search("my order 112-7788231-1234567", scope=STAFF)
-    assert [one.ticket for one in results.results[:2]] == [KETTLE.ticket, chatty.ticket]
+    assert await tickets(search, "my order 112-7788231-1234567") == [KETTLE.ticket, chatty.ticket, REFUND.ticket]
+
+
+async def test_no_phrase_reaches_from_one_message_into_the_next(search: Search, store: Store) -> None:
+    split = chat(12, "the lamp is red", "ok", "kettle is blue", "ok")
+    await store.append([split])
+    await search.index_pending()
+    assert await tickets(search, '"lamp is red"') == [split.ticket]
+    assert await tickets(search, '"red kettle"') == []
 
 
 async def test_more_of_the_query_is_better_than_more_of_one_word(search: Search, store: Store) -> None:
-    both = chat(7, "invoice for the lamp", "ok")
+    both = chat(7, "invoice and then " + "something else about nothing at all " * 2 + " lamp", "ok")
     one = chat(8, "lamp lamp lamp lamp lamp lamp", "lamp lamp lamp", day=9)
-    await store.append([both, one])
+    others = [chat(30 + number, "invoice", "x") for number in range(3)]
+    await store.append([both, one, *others])
     await search.index_pending()
-    results = await search.search("lamp invoice", scope=STAFF)
-    assert [result.ticket for result in results.results][:2] == [both.ticket, one.ticket]
+    assert (await tickets(search, "lamp invoice"))[:2] == [both.ticket, one.ticket]
 
 
 async def test_the_newest_comes_first_on_ties(search: Search, store: Store) -> None:

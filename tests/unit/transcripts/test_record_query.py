@@ -22,6 +22,7 @@ def row(*terms: str) -> Clause:
         ('blue "kettle', Query(wishes=(row("blue"), row("kettl")))),
         ("ret*", Query(wishes=(Clause((("ret",),), prefix=True),))),
         ("returns*", Query(wishes=(Clause((("returns",), ("return",)), prefix=True),))),
+        ("a*", Query(wishes=(row("a"),))),
         ("blue -red", Query(wishes=(row("blue"),), unwanted=(row("red"),))),
         ('-"red lid"', Query(unwanted=(row("red", "lid"),))),
         ("re-red", Query(wishes=(Clause((("re", "red"), ("rere",))),))),
