@@ -33,7 +33,7 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
         return msgspec.json.decode(b"".join(chunks) or b"{}", type=kind)
     except msgspec.ValidationError as exc:
         raise InvalidCommandError(str(exc)) from exc
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
         raise InvalidCommandError("The body is not JSON.") from exc
 
 

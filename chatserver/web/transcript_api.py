@@ -24,7 +24,7 @@ from chatserver.web.services import Services
 from transcripts.chat import Chat
 from transcripts.export import as_json
 from transcripts.search import Scope
-from transcripts.ticket import parse_ticket
+from transcripts.ticket import is_ticket, parse_ticket
 
 PAGE = 200
 MAX_RESULTS = 100
@@ -142,7 +142,8 @@ class TranscriptApi:
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
-        chat = await self._services.store.chat(request.path_params["ticket"])
+        ticket = request.path_params["ticket"]
+        chat = await self._services.store.chat(ticket) if is_ticket(ticket) else None
         if chat is None or not agent.sees_department(chat.department or ""):
             raise NotFoundError("There is no such transcript, or it is not for you.")
         return agent, chat

@@ -1,0 +1,259 @@
+"""Transcripts over HTTP: by ticket number and access code, and for staff by department."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.client import Api
+from tests.support.log import until_durable, until_state
+from tests.support.people import People, Talk, open_chat, start_talk
+from transcripts.ticket import ticket_of
+from transcripts.verify import verify
+
+pytestmark = pytest.mark.anyio
+
+VIEWS = "/api/v1/transcript-views"
+SECRET = "Kowalski-7421"
+UNKNOWN = ticket_of(99_999_998)
+
+
+async def ended_talk(people: People, **fields: Any) -> Talk:
+    """A sealed chat with a note in it."""
+    talk = await start_talk(people, **fields)
+    await talk.note(2, f"{SECRET} called before")
+    await talk.answer(3, "Here is the answer.")
+    await talk.note(4, SECRET)
+    await talk.end(5)
+    await until_state(talk.customer, talk.ticket, "closed")
+    return talk
+
+
+async def view(api: Api, ticket: object, code: str) -> httpx.Response:
+    return await api.post(VIEWS, {"ticket": ticket, "access_code": code})
+
+
+def wrong(code: str) -> str:
+    return ("0" if code[0] != "0" else "1") + code[1:]
+
+
+async def test_ticket_and_code_open_the_transcript(people: People) -> None:
+    talk = await ended_talk(people, text="Where is it?", topic="Delivery", order="7-7", name="Sam")
+    api = people.browser()
+    answer = await view(api, talk.ticket, talk.opened["access_code"])
+    assert answer.status_code == HTTPStatus.OK
+    assert answer.headers["cache-control"] == "no-store"
+    shown = answer.json()["transcript"]
+    assert {name: shown[name] for name in ("ticket", "state", "topic", "order", "customer_name", "agent_name")} == {
+        "ticket": talk.ticket,
+        "state": "closed",
+        "topic": "Delivery",
+        "order": "7-7",
+        "customer_name": "Sam",
+        "agent_name": "Ann",
+    }
+    assert shown["sealed"]["key_id"]
+    assert [entry["seq"] for entry in shown["entries"]] == [1, 2, 3, 5, 7]
+    assert [entry["audience"] for entry in shown["entries"]] == ["all"] * 5
+    assert "customer" not in shown
+    assert SECRET not in answer.text
+    bearer = {"Authorization": f"Bearer {answer.json()['view_token']}"}
+    rest = (await api.http.get(f"{VIEWS}/{talk.ticket}?after=3", headers=bearer)).json()["transcript"]
+    assert [entry["seq"] for entry in rest["entries"]] == [5, 7]
+    assert [one["who"] for one in rest["accesses"]] == ["customer"]
+
+
+async def test_ticket_and_code_as_people_type_them(people: People) -> None:
+    talk = await ended_talk(people)
+    number, code = str(talk.ticket), talk.opened["access_code"]
+    typed = f" {code[:5].lower()} - {code[5:]}".replace("0", "o").replace("1", "l")
+    for ticket in (number, f"#{number[:3]} {number[3:]}", f" {number[:2]}-{number[2:]} "):
+        assert (await view(people.browser(), ticket, typed)).status_code == HTTPStatus.OK
+
+
+async def test_wrong_code_and_unknown_ticket_are_one_answer(people: People) -> None:
+    talk = await ended_talk(people)
+    code = talk.opened["access_code"]
+    misdialled = talk.ticket + 1  # the check digit does not hold
+    answers = [
+        await view(people.browser(), ticket, given)
+        for ticket, given in (
+            (talk.ticket, wrong(code)),
+            (talk.ticket, ""),
+            (talk.ticket, code + "0"),
+            (talk.ticket, "ü" * 10),
+            (UNKNOWN, code),
+            (misdialled, code),
+            ("", code),
+            ("hello", code),
+            (0, code),
+            (-7, code),
+            (10**30, code),
+            ("9" * 5000, code),
+            ("\u0661\u0660", code),
+        )
+    ]
+    assert {answer.status_code for answer in answers} == {HTTPStatus.NOT_FOUND}
+    assert len({answer.text for answer in answers}) == 1
+
+
+async def test_code_of_another_chat_opens_nothing(people: People) -> None:
+    mine, other = await ended_talk(people), await ended_talk(people)
+    assert (await view(people.browser(), other.ticket, mine.opened["access_code"])).status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_sixth_try_is_refused(people: People, known: bool) -> None:
+    talk = await ended_talk(people)
+    ticket, code, api = talk.ticket if known else UNKNOWN, talk.opened["access_code"], people.browser()
+    for _ in range(5):
+        assert (await view(api, ticket, wrong(code))).status_code == HTTPStatus.NOT_FOUND
+    for given in (wrong(code), code):
+        limited = await view(api, ticket, given)
+        assert limited.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        assert limited.json()["error"]["code"] == "rate_limited"
+        assert 0 < int(limited.headers["Retry-After"]) <= 900
+    if known:  # somebody else is not locked out by it
+        assert (await view(people.browser(), ticket, code)).status_code == HTTPStatus.OK
+
+
+async def test_right_code_costs_no_try(people: People) -> None:
+    talk, api = await ended_talk(people), people.browser()
+    code = talk.opened["access_code"]
+    for _ in range(4):
+        await view(api, talk.ticket, wrong(code))
+    for _ in range(7):
+        assert (await view(api, talk.ticket, code)).status_code == HTTPStatus.OK
+    token = (await view(api, talk.ticket, code)).json()["view_token"]
+    assert (await view(api, talk.ticket, wrong(code))).status_code == HTTPStatus.NOT_FOUND
+    assert (await view(api, talk.ticket, code)).status_code == HTTPStatus.TOO_MANY_REQUESTS
+    # A view that is open already is never locked out.
+    opened = await api.http.get(f"{VIEWS}/{talk.ticket}", headers={"Authorization": f"Bearer {token}"})
+    assert opened.status_code == HTTPStatus.OK
+
+
+async def test_hundred_tries_a_day_from_anywhere(people: People) -> None:
+    talk = await ended_talk(people)
+    code = talk.opened["access_code"]
+    for _ in range(20):
+        api = people.browser()
+        for _ in range(5):
+            assert (await view(api, talk.ticket, wrong(code))).status_code == HTTPStatus.NOT_FOUND
+    assert (await view(people.browser(), talk.ticket, code)).status_code == HTTPStatus.TOO_MANY_REQUESTS
+
+
+async def test_view_token_opens_its_own_ticket_only(people: People) -> None:
+    talk, other = await ended_talk(people), await ended_talk(people)
+    api = people.browser()
+    token = (await view(api, talk.ticket, talk.opened["access_code"])).json()["view_token"]
+    body, _, mac = token.partition(".")
+    tokens = [f"{body}.{mac[:-4]}AAAA", f"{body}x.{mac}", body, ".", talk.customer.welcome["customer_token"]]
+    tokens.append(talk.customer.welcome["resume_token"])
+    for path in ("", "/export.json"):
+        for ticket, given in [(other.ticket, token), (UNKNOWN, token), *((talk.ticket, bad) for bad in tokens)]:
+            headers = {"Authorization": f"Bearer {given}"}
+            answer = await api.http.get(f"{VIEWS}/{ticket}{path}", headers=headers)
+            assert answer.status_code == HTTPStatus.UNAUTHORIZED
+        assert (await api.http.get(f"{VIEWS}/{talk.ticket}{path}")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_export_of_the_customer_proves_itself_and_has_nothing_of_staff(people: People) -> None:
+    talk, api = await ended_talk(people), people.browser()
+    token = (await view(api, talk.ticket, talk.opened["access_code"])).json()["view_token"]
+    answer = await api.http.get(f"{VIEWS}/{talk.ticket}/export.json", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == HTTPStatus.OK
+    assert f"chat-{talk.ticket}.json" in answer.headers["content-disposition"]
+    assert SECRET not in answer.text
+    assert '"note"' not in answer.text
+    assert '"staff"' not in answer.text
+    export = answer.json()
+    assert [entry["seq"] for entry in export["entries"]] == [1, 2, 3, 5, 7]
+    published = (await api.http.get("/.well-known/chat-seal-keys.json")).json()["keys"]
+    keys = {one["key_id"]: bytes.fromhex(one["public_key"]) for one in published}
+    assert {one["algorithm"] for one in published} == {"Ed25519"}
+    found = verify(export, keys)
+    assert (found.problems, found.ticket, found.entries) == ((), talk.ticket, 5)
+    altered = json.loads(answer.text.replace("Here is the answer.", "Here is an answer."))
+    assert not verify(altered, keys).ok
+    # The staff's has the notes, and proves itself too.
+    staff = await people.signed_in("ann")
+    whole = (await staff.http.get(f"/api/v1/transcripts/{talk.ticket}/export.json")).json()
+    assert [entry["seq"] for entry in whole["entries"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert verify(whole, keys).ok
+
+
+async def test_transcript_of_another_department_is_not_there(people: People) -> None:
+    talk = await ended_talk(people)
+    cid = await people.signed_in("cid")
+    mine = (await cid.http.get("/api/v1/agent-sessions")).json()["agent"]
+    assert mine["role"] == "agent"
+    assert "support" not in [one["id"] for one in mine["departments"]]
+    answers = [
+        await cid.http.get(f"/api/v1/transcripts/{ticket}{path}")
+        for path in ("", "/export.json")
+        for ticket in (talk.ticket, UNKNOWN, 100_008, 10**30)
+    ]
+    assert {answer.status_code for answer in answers} == {HTTPStatus.NOT_FOUND}
+    assert len({answer.text for answer in answers}) == 1
+    for login in ("ann", "ben", "sue"):
+        api = await people.signed_in(login)
+        shown = (await api.http.get(f"/api/v1/transcripts/{talk.ticket}")).json()["transcript"]
+        assert [entry["kind"] for entry in shown["entries"]].count("note") == 2
+        assert shown["customer"]["verified"] is False
+    accesses = (await api.http.get(f"/api/v1/transcripts/{talk.ticket}")).json()["transcript"]["accesses"]
+    assert {"Ann", "Ben", "Sue"} <= {one["who"] for one in accesses}
+    nobody = people.browser()
+    for path in (f"/api/v1/transcripts/{talk.ticket}", "/api/v1/transcripts?q=answer"):
+        assert (await nobody.http.get(path)).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_names_of_staff_who_looked_are_for_staff(people: People) -> None:
+    talk = await ended_talk(people)
+    sue = await people.signed_in("sue")
+    await sue.http.get(f"/api/v1/transcripts/{talk.ticket}")
+    answer = await view(people.browser(), talk.ticket, talk.opened["access_code"])
+    assert [one["who"] for one in answer.json()["transcript"]["accesses"]] == ["customer", "staff"]
+    assert "Sue" not in answer.text
+
+
+async def test_search_finds_what_the_agent_may_see(people: People) -> None:
+    word = "quixotic"
+    talk = await ended_talk(people, text=f"My {word} parcel")
+    await until_durable(talk.agent, talk.ticket)
+    found = {}
+    for login in ("ann", "cid", "sue"):
+        api = await people.signed_in(login)
+        answer = await api.http.get("/api/v1/transcripts", params={"q": word})
+        assert answer.status_code == HTTPStatus.OK
+        found[login] = [hit["ticket"] for hit in answer.json()["results"]]
+    assert found == {"ann": [talk.ticket], "cid": [], "sue": [talk.ticket]}
+    api = await people.signed_in("ann")
+    for query in ('"', "((", "a OR", "ticket:x", "after:never", "*", "-" * 500, "", "\x00", "🙂"):
+        assert (await api.http.get("/api/v1/transcripts", params={"q": query})).status_code == HTTPStatus.OK
+    for params in ({"limit": "0"}, {"limit": "101"}, {"limit": "x"}):
+        assert (await api.http.get("/api/v1/transcripts", params=params)).status_code == HTTPStatus.BAD_REQUEST
+
+
+async def test_long_transcript_in_pages(people: People) -> None:
+    customer = await people.customer()
+    opened = await open_chat(customer)
+    ids = [
+        await customer.start("post_message", ticket=opened["ticket"], n=n, text=f"message {n}") for n in range(2, 210)
+    ]
+    for id_ in ids:
+        await customer.reply(id_)
+    top = await until_durable(customer, opened["ticket"])
+    api = people.browser()
+    answer = (await view(api, opened["ticket"], opened["access_code"])).json()
+    first = answer["transcript"]
+    assert (len(first["entries"]), first["more"]) == (200, True)
+    headers = {"Authorization": f"Bearer {answer['view_token']}"}
+    path = f"{VIEWS}/{opened['ticket']}?after={first['entries'][-1]['seq']}"
+    second = (await api.http.get(path, headers=headers)).json()["transcript"]
+    assert [entry["seq"] for entry in second["entries"]] == list(range(201, top + 1))
+    assert second["more"] is False
+    for bad in ("-1", "x", "1" * 30):
+        wrong_page = await api.http.get(f"{VIEWS}/{opened['ticket']}?after={bad}", headers=headers)
+        assert wrong_page.status_code == HTTPStatus.BAD_REQUEST
