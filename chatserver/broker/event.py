@@ -20,13 +20,14 @@ ENTRY: Final = 0x45  # E
 DURABLE: Final = 0x44  # D
 TRANSIENT: Final = 0x54  # T: typing, read
 VERSIONED: Final = 0x56  # V: an event of a topic
+REPLACED: Final = 0x52  # R: the log was rebuilt, read it again
 ENVELOPE: Final = 9  # kind and origin
 NOBODY: Final = bytes(8)
 
 _OP = b"\xa2op\xa5entry"
 _OP_EVENT = b"\xa2op\xa5event"
 _NUMBERS: Final = 4  # epoch, seq, prev, at
-_ID_AT, _ID_END, _AUDIENCE_AT, _BODY_AT = 65, 101, 110, 54
+_HEAD_END, _BODY_AT, _ID_AT, _ID_END, _AUDIENCE_AT = 12, 54, 65, 101, 110
 _STAFF_MARK = 0xA5  # a string of five: "staff"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,6 +62,11 @@ def whole_entry(head: bytes, body: bytes, *, epoch: int, seq: int, prev: int, at
         at.to_bytes(8, "big"),
         body,
     )
+
+
+def event_parts(event: bytes) -> tuple[bytes, bytes]:
+    """Head and body of an entry's bytes, without the numbers between them."""
+    return event[:_HEAD_END], event[_BODY_AT:]
 
 
 def transient_event(**fields: Any) -> bytes:

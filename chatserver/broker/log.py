@@ -311,6 +311,35 @@ class ChatLog:
         reply = await self.link.script("rebase", keys, (token, ticket, *meta))
         return bool(reply == 1)
 
+    async def whole(self, ticket: int) -> tuple[LiveChat, list[bytes]]:
+        """The chat and everything its stream still has.
+
+        Raises:
+            MissingChat: the chat has no keys.
+        """
+        meta = await self.link.call(b"HGETALL", chat_key(ticket, b":m"))
+        if not meta:
+            raise MissingChat
+        found = await self.link.call(b"XRANGE", chat_key(ticket, b":x"), b"-", b"+")
+        return LiveChat.from_meta(ticket, meta), [fields[1] for _, fields in found]
+
+    async def replace(
+        self, live: LiveChat, token: str, log: Sequence[tuple[int, bytes]], meta: Sequence[bytes | str | int]
+    ) -> bool:
+        """Puts a rebuilt log in the place of `live`, unless that has changed or the lock is no longer ours."""
+        ticket = live.ticket
+        keys = (
+            chat_key(ticket, b":m"),
+            chat_key(ticket, b":x"),
+            rebase_lock(ticket),
+            ticket_work_list(b"dirty", ticket),
+            ticket_work_list(b"todo", ticket),
+            ticket_work_list(b"fin", ticket),
+        )
+        numbered = [part for pair in log for part in pair]
+        args = (token, ticket, chat_key(ticket), live.epoch, live.seq, len(log), *numbered, *meta)
+        return bool(await self.link.script("replace", keys, args) == 1)
+
     async def work(self, name: bytes, number: int, *, until: int | str = "+inf", limit: int = 500) -> list[int]:
         """Tickets on a partition's work list, oldest first."""
         found = await self.link.call(b"ZRANGE", work_list(name, number), b"-inf", until, b"BYSCORE", b"LIMIT", 0, limit)

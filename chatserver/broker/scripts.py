@@ -33,6 +33,7 @@ ALL = (
     "finalise",
     "join",
     "rebase",
+    "replace",
     "queue_add",
     "queue_take",
     "queue_remove",

@@ -17,6 +17,7 @@ from chatserver.broker.event import (
     ENTRY,
     ENVELOPE,
     NOBODY,
+    REPLACED,
     durable_event,
     event_epoch,
     event_seq,
@@ -111,7 +112,9 @@ class Feed:
 
     def push(self, payload: bytes) -> None:
         """A message of the channel."""
-        if payload[0] != ENTRY:
+        if payload[0] == REPLACED:
+            self.refill()
+        elif payload[0] != ENTRY:
             self._give_all(payload)
         elif self._last is None or self._refill is not None:
             self._pending.append(payload)

@@ -17,11 +17,13 @@ from chatserver.ids import new_epoch, new_token
 from chatserver.model.chat import ChatInfo, LiveChat, encode_info
 from chatserver.stores.directory import Directory
 from chatserver.stores.history import event_of_entry, live
+from chatserver.stores.survivors import Meta, Survivors
 from transcripts.entry import Entry
 from transcripts.errors import StoreUnavailableError
 from transcripts.store import Rebased, Store
 
 WAIT_FOR_REBASE_SECONDS = 0.05
+RECONCILE_TRIES = 5  # people go on writing meanwhile
 
 log = structlog.get_logger()
 
@@ -127,8 +129,49 @@ class Chats:
             meta = await self._meta(rebased, epoch)
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        filled = await self.log.fill(ticket, token, meta)
+        filled = await self.log.fill(ticket, token, _flat(meta))
         log.info("chat.rebased", ticket=ticket, seq=rebased.last_seq, state=rebased.chat.state, filled=filled)
+
+    async def reconcile(self, ticket: int) -> None:
+        """Puts right a live log that contradicts SQL: Redis has lost durable entries and taken others under their
+        numbers.
+
+        What SQL has keeps its numbers; what only the live log has follows, in a new epoch. Clients are told to begin
+        again.
+
+        Raises:
+            NotFoundError: SQL does not have the chat.
+        """
+        token = new_token()
+        if not await self.log.lock_rebase(ticket, token):
+            return  # somebody is at it; whoever found the contradiction looks again
+        for _ in range(RECONCILE_TRIES):
+            try:
+                live, events = await self.log.whole(ticket)
+            except MissingChat:
+                return  # the next touch rebuilds it
+            survivors = await self._survivors(live, events)
+            if await self.log.replace(live, token, survivors.events, _flat(survivors.meta)):
+                log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
+                return
+
+    async def _survivors(self, live: LiveChat, events: list[bytes]) -> Survivors:
+        epoch = new_epoch()
+        try:
+            rebased = await self.store.rebase(live.ticket, epoch)
+            if rebased is None:
+                raise NotFoundError
+            survivors = Survivors(rebased, await self._meta(rebased, epoch), epoch)
+            recorded: set[str] = set()
+            after = event_seq(events[0]) - 1 if events else rebased.last_seq
+            while page := await self._entries(live.ticket, after, 1000):
+                recorded |= {entry.entry_id for entry in page}
+                after = page[-1].seq
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+        survivors.add(events, recorded)
+        survivors.keep_people(live)
+        return survivors
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:
         entries = await self._entries(ticket, seq - 1, 1)
@@ -155,7 +198,7 @@ class Chats:
             old += events
         return old[:limit]
 
-    async def _meta(self, rebased: Rebased, epoch: int) -> list[bytes | str | int]:
+    async def _meta(self, rebased: Rebased, epoch: int) -> Meta:
         """The meta hash that the chat's log would have now."""
         chat = rebased.chat
         departments = await self.directory.departments()
@@ -178,7 +221,7 @@ class Chats:
             customer_email=chat.customer_email,
             verified=chat.verified,
         )
-        fields: dict[str, bytes | str | int | None] = {
+        fields: Meta = {
             "state": chat.state,
             "epoch": epoch,
             "seq": rebased.last_seq,
@@ -202,7 +245,7 @@ class Chats:
             fields[f"r:{participant_id}"] = seq
         for (participant_id, device), commands in rebased.windows.items():
             fields[f"w:{participant_id}:{device}"] = await self._window(chat.ticket, commands)
-        return [part for name, value in fields.items() if value is not None for part in (name, value)]
+        return fields
 
     async def _window(self, ticket: int, commands: Sequence[tuple[int, int]]) -> bytes:
         """A device's window as `_log.lua` packs it: the last n, then (seq, hash) from the newest back, without a
@@ -215,3 +258,8 @@ class Chats:
             entry = (await self._entries(ticket, seq - 1, 1))[0]
             packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
         return packed
+
+
+def _flat(meta: Meta) -> list[bytes | str | int]:
+    """As HSET takes it."""
+    return [part for name, value in meta.items() if value is not None for part in (name, value)]

@@ -1,7 +1,7 @@
 """Moves the log into SQL, in batches over many chats, and says how far each is durable.
 
-Only what is committed is reported. A chat whose epoch in SQL is another one, or whose numbers are taken by other
-entries, is left alone and reported loudly: its entries stay in the log.
+Only what is committed is reported. Where the log contradicts SQL (another epoch, numbers that other entries have),
+Redis has lost something: SQL counts, and the chat is put right (`Chats.reconcile`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import structlog
 from chatserver.broker.event import durable_event
 from chatserver.broker.keys import chat_key, partition, work_list
 from chatserver.broker.link import Link
-from chatserver.broker.log import ChatLog
+from chatserver.errors import ChatError
 from chatserver.model.chat import LiveChat
+from chatserver.stores.chats import Chats
 from chatserver.stores.history import entry_of_event, opening_of, recorded
 from chatserver.worker.leases import Leases
 from transcripts.entry import ChatBatch, Entry
-from transcripts.store import Store
 
 EVERY_SECONDS = 0.25
 CHATS_A_PARTITION = 200
@@ -59,9 +59,9 @@ class _Dirty:
 class Persister:
     """One worker's share of the chats."""
 
-    def __init__(self, link: Link, store: Store, leases: Leases) -> None:
-        self._link, self._store, self._leases = link, store, leases
-        self._log = ChatLog(link)
+    def __init__(self, link: Link, chats: Chats, leases: Leases) -> None:
+        self._link, self._chats, self._leases = link, chats, leases
+        self._log, self._store = chats.log, chats.store
         self._left_alone: dict[int, float] = {}
 
     async def run_once(self) -> int:
@@ -79,7 +79,7 @@ class Persister:
         gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
         dirty = [found for found in read if found is not None]
         appended = await self._store.append([one.batch() for one in dirty])
-        self._complain(appended.stale, appended.conflicts)
+        await self._reconcile({*appended.stale, *appended.conflicts})
         settled = [one for one in dirty if one.chat.ticket in appended.durable]
         await self._settle(settled, appended.durable, gone)
         return len(settled)
@@ -117,8 +117,16 @@ class Persister:
             *(self._link.call(b"ZREM", work_list(b"dirty", partition(ticket)), ticket) for ticket in gone),
         )
 
-    def _complain(self, stale: Any, conflicts: Any) -> None:
-        for why, tickets in (("stale", stale), ("conflict", conflicts)):
-            for ticket in tickets:
-                log.error("persister.refused", ticket=ticket, why=why)
-                self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
+    async def _reconcile(self, refused: set[int]) -> None:
+        """The live log and SQL contradict each other: SQL counts. A chat that cannot be put right is left alone for a
+        while.
+        """
+        for ticket in refused:
+            log.error("persister.refused", ticket=ticket)
+            self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
+            try:
+                await self._chats.reconcile(ticket)
+            except ChatError as error:
+                log.error("persister.not_reconciled", ticket=ticket, why=error.code)
+            else:
+                del self._left_alone[ticket]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
-from transcripts.search import Search
 
 from chatserver.actions.lifecycle import Lifecycle
 from chatserver.broker.link import Link
@@ -24,6 +23,7 @@ from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
 from transcripts.errors import TranscriptError
 from transcripts.seal import Sealer, SealKey
+from transcripts.search import Search
 from transcripts.store import Store
 
 INDEX_EVERY_SECONDS = 2.0  # open chats can be found within 5 s
@@ -47,7 +47,7 @@ class Worker:
         sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
         self._leases = Leases(self._link)
         self._search = Search(self._engine)
-        self._persister = persister.Persister(self._link, store, self._leases)
+        self._persister = persister.Persister(self._link, chats, self._leases)
         self._finaliser = finaliser.Finaliser(self._link, store, sealer, self._search, self._leases)
         self._sweeper = sweeper.Sweeper(self._link, chats, queue, lifecycle, self._leases)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import httpx
+import pytest
 from playwright.sync_api import Page, Response, expect
 
 from tests.e2e.pages import Agent, Customer, Screenshots
@@ -125,7 +126,9 @@ def transcript_state(server: RunningServer, ticket: int, code: str) -> str:
     return "sealed" if answer.status_code == 200 and answer.json()["transcript"]["sealed"] else answer.text
 
 
-def test_the_widget_is_small(server: RunningServer, new_browser: NewBrowser) -> None:
+def test_the_widget_is_small(
+    server: RunningServer, new_browser: NewBrowser, capsys: pytest.CaptureFixture[str]
+) -> None:
     sizes: dict[str, int] = {}
 
     def finished(response: Response) -> None:
@@ -141,10 +144,11 @@ def test_the_widget_is_small(server: RunningServer, new_browser: NewBrowser) -> 
     customer.open_widget()
     expect(customer.panel.get_by_label("Message", exact=True)).to_be_editable()
     page.wait_for_load_state("networkidle")
-    print("\nwidget, bytes over the wire until one can type:")
-    for path, size in sorted(sizes.items()):
-        print(f"  {size:6} {path}")
-    print(f"  {sum(sizes.values()):6} in all; {sum(before.values())} before it is opened")
+    with capsys.disabled():
+        print("\nwidget, bytes over the wire until one can type:")
+        for path, size in sorted(sizes.items()):
+            print(f"  {size:6} {path}")
+        print(f"  {sum(sizes.values()):6} in all; {sum(before.values())} before it is opened")
     assert list(before) == ["/widget.js"], "before the click, only the loader"
     assert sum(sizes.values()) < 20 * 1024
 
