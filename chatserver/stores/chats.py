@@ -59,10 +59,21 @@ class Chats:
         status, chat, events = await self._logged(ticket, epoch, seq, entry_id, limit)
         if status == "trimmed" and not await self._is_entry(ticket, seq, entry_id):
             status, (_, chat, events) = "reset", await self.log.page(ticket, limit=limit)
+        if status == "reset" and await self._lost_entries(chat):
+            await self.reconcile(ticket)
+            status, (_, chat, events) = "reset", await self.log.page(ticket, limit=limit)
         after = 0 if status == "reset" else seq
         events = await self._with_history(chat, after, events, limit)
         last = event_seq(events[-1]) if events else after
         return ChatPage(chat, status == "reset", events, more=last < chat.seq)
+
+    async def _lost_entries(self, live: LiveChat) -> bool:
+        """Whether Redis lacks entries that SQL has; asked when a client knows more than the log does."""
+        try:
+            recorded = await self.store.chat(live.ticket)
+        except StoreUnavailableError:
+            return False  # the persister finds it out at the next entry
+        return recorded is not None and recorded.last_seq > live.seq
 
     async def _logged(self, ticket: int, epoch: int, seq: int, entry_id: str, limit: int) -> PageAnswer:
         while True:

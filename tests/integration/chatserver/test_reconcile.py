@@ -75,3 +75,24 @@ async def test_a_command_that_was_sent_again_after_the_loss_is_there_once(
     page = await talk.customer.until("page", ticket=ticket, reset=True)
     said = [entry["text"] for entry in page["entries"] if entry["kind"] == "message"]
     assert said == ["Where is my parcel?", "first", "second", "third"]
+
+
+async def test_who_knows_more_than_the_log_gets_it_back(server: RunningServer, people: People) -> None:
+    """Nobody has written since the loss: the position of a client that comes back gives it away."""
+    talk = await start_talk(people)
+    ticket = talk.ticket
+    await talk.say(2, "first")
+    await talk.customer.until("durable", ticket=ticket, seq=4)
+    keys = chat_key(ticket, b":m"), chat_key(ticket, b":x")
+    redis = server.redis()
+    remembered = [redis.dump(key) for key in keys]
+    last = await talk.say(3, "second, durable")
+    await talk.customer.until("durable", ticket=ticket, seq=5)
+    for key, value in zip(keys, remembered, strict=True):
+        redis.restore(key, 0, value, replace=True)
+    redis.close()
+
+    page = await talk.customer.call("pull", **position(last))
+    assert page["reset"]
+    assert [entry["text"] for entry in page["entries"] if entry["kind"] == "message"][-1] == "second, durable"
+    assert (await talk.say(4, "third"))["seq"] == 6
