@@ -22,6 +22,7 @@ from chatserver.web.auth import signed_in_agent
 from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
 from chatserver.web.services import Services
 from transcripts.chat import Chat
+from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
 from transcripts.search import Scope
 from transcripts.ticket import is_ticket, parse_ticket
@@ -111,13 +112,11 @@ class TranscriptApi:
             if agent.role != "agent"
             else Scope.of_departments(frozenset(one.id for one in agent.departments))
         )
-        found = await self._services.search.search(
-            params.get("q", "")[:1000],
-            scope=scope,
-            limit=int(limit),
-            cursor=params.get("cursor"),
-            tz=params.get("tz", "UTC")[:64],
-        )
+        query, cursor, zone = params.get("q", "")[:1000], params.get("cursor"), params.get("tz", "UTC")[:64]
+        try:
+            found = await self._services.search.search(query, scope=scope, limit=int(limit), cursor=cursor, tz=zone)
+        except UnknownZoneError as exc:
+            raise InvalidCommandError(f"tz: {exc}") from exc
         departments = await self._services.directory.departments()
         results = []
         for hit in found.results:
