@@ -19,8 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from chatserver.actions.lifecycle import Lifecycle
+from chatserver.actions.assigning import Assigning
+from chatserver.actions.ending import Ending
 from chatserver.actions.messages import Messages
+from chatserver.actions.opening import Opening
+from chatserver.actions.waiting import Waiting
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
@@ -69,6 +72,7 @@ class ChatServer:
         signer = Signer(keys.token)
         chats = Chats(ChatLog(self._link), store, directory)
         queue = Queue(self._link)
+        waiting = Waiting(chats.log, queue)
         seal_key = SealKey.from_bytes(keys.seal)
         self.services = Services(
             link=self._link,
@@ -76,7 +80,9 @@ class ChatServer:
             chats=chats,
             queue=queue,
             messages=Messages(chats),
-            lifecycle=Lifecycle(chats, queue, self._tickets, signer=signer, access_key=keys.access),
+            opening=Opening(chats, waiting, self._tickets, signer=signer, access_key=keys.access),
+            assigning=Assigning(chats, queue, waiting),
+            ending=Ending(chats, queue),
             directory=directory,
             store=store,
             search=Search(engine),

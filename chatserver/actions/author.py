@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from chatserver.ids import participant_id
+from chatserver.broker.log import Draft
+from chatserver.ids import new_id, participant_id
 from chatserver.model.person import Participant, Person
 
 
@@ -23,3 +25,18 @@ class Author:
     def as_participant(self, ticket: int) -> Participant:
         """Who they are in a chat that they have not attached to; the chat itself decides whether they are in it."""
         return Participant(self.participant(ticket), self.person.id, self.person.chat_role, "", self.person.name)
+
+    def draft(self, ticket: int, kind: str, participant: Participant, n: int, **more: Any) -> Draft:
+        """An entry of theirs; `more` are the further fields of `Draft`."""
+        return Draft(
+            ticket=ticket,
+            kind=kind,
+            role=participant.role,
+            entry_id=new_id(),
+            person_id=self.person.id,
+            participant=participant.id,
+            device=self.device,
+            n=n,
+            name=participant.name,
+            **more,
+        )

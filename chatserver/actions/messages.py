@@ -13,7 +13,6 @@ from chatserver.actions.text import clean
 from chatserver.broker.event import transient_event
 from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
 from chatserver.errors import ChatError, NotFoundError
-from chatserver.ids import new_id
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
 from chatserver.model.person import NOTE_RIGHTS, Participant, Person
 from chatserver.stores.chats import Chats
@@ -40,16 +39,11 @@ class Messages:
         """
         masked = clean(command.text, keep=command.keep)
         self._send(
-            Draft(
-                ticket=command.ticket,
-                kind="message",
-                role=participant.role,
-                entry_id=new_id(),
-                person_id=author.person.id,
-                participant=participant.id,
-                device=author.device,
-                n=command.n,
-                name=participant.name,
+            author.draft(
+                command.ticket,
+                "message",
+                participant,
+                command.n,
                 text=masked.text,
                 keep=tuple(command.keep),
                 masked=tuple(masked.kinds),
@@ -70,23 +64,17 @@ class Messages:
         """
         masked = clean(command.text, keep=command.keep)
         self._send(
-            Draft(
-                ticket=command.ticket,
-                kind="note",
-                role=participant.role,
-                entry_id=new_id(),
-                person_id=author.person.id,
-                participant=participant.id,
-                device=author.device,
-                n=command.n,
-                name=participant.name,
+            author.draft(
+                command.ticket,
+                "note",
+                participant,
+                command.n,
                 text=masked.text,
                 audience="staff",
                 keep=tuple(command.keep),
                 masked=tuple(masked.kinds),
                 right="note",
                 states=ANY_STATE,
-                gen=None,
             ),
             author.origin,
             command.text,
@@ -136,8 +124,8 @@ class Messages:
     async def _joined(self, person: Person, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
         """Staff of the department may leave notes in a chat that another one owns."""
         try:
-            chat = await self._chats.head(draft.ticket)
-            if not person.staff or not person.sees_department(chat.info.department):
+            await self._chats.visible(person, draft.ticket)
+            if not person.staff:
                 raise NotFoundError
             joined = Participant(draft.participant, person.id, person.chat_role, NOTE_RIGHTS, person.name)
             await self._log.join(draft.ticket, joined)

@@ -240,7 +240,7 @@ class Hub:
         page = await self._chats.page(
             position.ticket, epoch=position.epoch, seq=position.seq, entry_id=position.entry_id, limit=limit
         )
-        if not may_see(person, page.chat):
+        if not page.chat.visible_to(person):
             raise NotFoundError
         reset = page.reset
         while not person.staff and page.more and all(for_staff_only(event) for event in page.events):
@@ -340,13 +340,6 @@ class Hub:
         if feed.idle and self._topics.get(feed.topic) is feed:
             del self._topics[feed.topic]
             self._link.unsubscribe(topic_channel(feed.topic))
-
-
-def may_see(person: Person, chat: LiveChat) -> bool:
-    """Its participants; staff also by department."""
-    if chat.participant_of(person.id):
-        return True
-    return person.staff and person.sees_department(chat.info.department)
 
 
 def may_watch(person: Person, topic: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from chatserver.model.person import Participant
+from chatserver.model.person import Participant, Person
 
 OPEN_STATES = "queued active waiting"
 ENDED_STATES = "closing closed"
@@ -100,6 +100,10 @@ class LiveChat:
     def participant_of(self, person_id: str) -> Participant | None:
         """This person's place in the chat."""
         return next((one for one in self.participants if one.person_id == person_id), None)
+
+    def visible_to(self, person: Person) -> bool:
+        """For its participants; for staff also by department."""
+        return bool(self.participant_of(person.id)) or (person.staff and person.sees_department(self.info.department))
 
     def owner_participant(self) -> Participant | None:
         """The agent who owns it."""

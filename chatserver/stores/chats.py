@@ -15,6 +15,7 @@ from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer, bo
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.ids import new_epoch, new_token
 from chatserver.model.chat import ChatInfo, LiveChat, encode_info
+from chatserver.model.person import Person
 from chatserver.stores.directory import Directory
 from chatserver.stores.history import event_of_entry, live
 from chatserver.stores.survivors import Meta, Survivors
@@ -89,6 +90,17 @@ class Chats:
             NotFoundError: there is no such chat.
         """
         return (await self.page(ticket, limit=1)).chat
+
+    async def visible(self, person: Person, ticket: int) -> LiveChat:
+        """The chat without its entries, for somebody who may see it.
+
+        Raises:
+            NotFoundError: there is no such chat, or not for this person.
+        """
+        chat = await self.head(ticket)
+        if not chat.visible_to(person):
+            raise NotFoundError
+        return chat
 
     async def accepted_before(self, ticket: int, participant: str, device: str, n: int) -> Accepted:
         """The entry of a command that only the record still remembers: the log knows that it was executed.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transcripts.search import Search
-
-from chatserver.actions.lifecycle import Lifecycle
+from chatserver.actions.assigning import Assigning
+from chatserver.actions.ending import Ending
 from chatserver.actions.messages import Messages
+from chatserver.actions.opening import Opening
 from chatserver.broker.link import Link
 from chatserver.hub.hub import Hub
 from chatserver.model.limits import Rate
@@ -16,6 +16,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.queue import Queue
 from chatserver.stores.secrets import Secrets
+from transcripts.search import Search
 from transcripts.store import Store
 
 
@@ -28,7 +29,9 @@ class Services:
     chats: Chats
     queue: Queue
     messages: Messages
-    lifecycle: Lifecycle
+    opening: Opening
+    assigning: Assigning
+    ending: Ending
     directory: Directory
     store: Store
     search: Search

@@ -335,7 +335,7 @@ class Session:
     async def _open_chat(self, command: commands.OpenChat) -> None:
         assert self._connection and self._author
         self._services.hub.check_room(self._connection)
-        opened = await self._services.lifecycle.open_chat(self._author, command, site=self._site)
+        opened = await self._services.opening.open_chat(self._author, command, site=self._site)
         page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
         self._reply(
             _ack(
@@ -354,19 +354,19 @@ class Session:
     async def _take_chat(self, command: commands.TakeChat) -> None:
         assert self._connection and self._author
         self._services.hub.check_room(self._connection, command.ticket)
-        taken = await self._services.lifecycle.take_chat(self._author, command)
+        taken = await self._services.assigning.take_chat(self._author, command)
         page, reader = await self._services.hub.attach(self._connection, commands.Position(command.ticket))
         self._reply(_ack(command.id, command.ticket, command.n, taken.accepted, gen=taken.gen, page=page))
         reader.release()
 
     async def _close_chat(self, command: commands.CloseChat) -> None:
         assert self._author
-        accepted = await self._services.lifecycle.close_chat(self._author, command)
+        accepted = await self._services.ending.close_chat(self._author, command)
         self._reply(_ack(command.id, command.ticket, command.n, accepted))
 
     async def _rate_chat(self, command: commands.RateChat) -> None:
         assert self._author
-        accepted, text = await self._services.lifecycle.rate_chat(self._author, command)
+        accepted, text = await self._services.ending.rate_chat(self._author, command)
         self._reply(_ack(command.id, command.ticket, command.n, accepted, text=text))
 
     # -- to the transport

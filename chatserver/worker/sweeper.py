@@ -8,7 +8,8 @@ import asyncio
 
 import structlog
 
-from chatserver.actions.lifecycle import Lifecycle
+from chatserver.actions.assigning import Assigning
+from chatserver.actions.waiting import Waiting
 from chatserver.broker.keys import ticket_work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
@@ -26,8 +27,11 @@ log = structlog.get_logger()
 class Sweeper:
     """Walks the partitions' `todo` lists and the routing slot's `pend` list."""
 
-    def __init__(self, link: Link, chats: Chats, queue: Queue, lifecycle: Lifecycle, leases: Leases) -> None:
-        self._link, self._chats, self._queue, self._lifecycle, self._leases = link, chats, queue, lifecycle, leases
+    def __init__(
+        self, link: Link, chats: Chats, queue: Queue, waiting: Waiting, assigning: Assigning, leases: Leases
+    ) -> None:
+        self._link, self._chats, self._queue, self._leases = link, chats, queue, leases
+        self._waiting, self._assigning = waiting, assigning
         self._log = ChatLog(link)
 
     async def run_once(self) -> int:
@@ -60,14 +64,14 @@ class Sweeper:
             return False
         if chat.state == "queued":
             log.warning("sweeper.enqueued", ticket=ticket)
-            await self._lifecycle.enqueue(ticket, chat.info, chat.opened_at, None)
+            await self._waiting.enqueue(ticket, chat.info, chat.opened_at, None)
             return True
         await self._log.queued(ticket)
         return False
 
     async def _confirm(self, ticket: int, agent_id: str, gen: int) -> bool:
         try:
-            await self._lifecycle.confirm_assignment(ticket, agent_id, gen)
+            await self._assigning.confirm(ticket, agent_id, gen)
         except UnavailableError:
             raise
         except ChatError as error:

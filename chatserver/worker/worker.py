@@ -7,17 +7,16 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from chatserver.actions.lifecycle import Lifecycle
+from chatserver.actions.assigning import Assigning
+from chatserver.actions.waiting import Waiting
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.keys import Keys
-from chatserver.signing import Signer
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.queue import Queue
-from chatserver.stores.tickets import TicketNumbers
 from chatserver.worker import finaliser, persister, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
@@ -41,15 +40,14 @@ class Worker:
         self._link = Link(redis_url, on_push=lambda channel, payload: None, on_subscribed=lambda channel: None)
         store, directory, queue = Store(self._engine), Directory(self._engine), Queue(self._link)
         chats = Chats(ChatLog(self._link), store, directory)
-        lifecycle = Lifecycle(
-            chats, queue, TicketNumbers(self._engine), signer=Signer(keys.token), access_key=keys.access
-        )
+        waiting = Waiting(chats.log, queue)
+        assigning = Assigning(chats, queue, waiting)
         sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
         self._leases = Leases(self._link)
         self._search = Search(self._engine)
         self._persister = persister.Persister(self._link, chats, self._leases)
         self._finaliser = finaliser.Finaliser(self._link, store, sealer, self._search, self._leases)
-        self._sweeper = sweeper.Sweeper(self._link, chats, queue, lifecycle, self._leases)
+        self._sweeper = sweeper.Sweeper(self._link, chats, queue, waiting, assigning, self._leases)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.
