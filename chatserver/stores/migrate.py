@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, inspect, select, text, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from chatserver.errors import ConfigError
 from chatserver.stores.schema import counters, departments, sites
 from transcripts.database import write
+from transcripts.migrate import Migrations
 
 VERSION_TABLE = "chatserver_version"
 HEAD = "chatserver_0001"  # the newest file in migrations/versions; a test compares them
@@ -24,42 +23,21 @@ DEFAULT_TOPICS = ("Returns", "Refund", "Delivery", "Something else")
 _PG_LOCK = 0x6368617473727672  # "chatsrvr": one advisory lock for this set of migrations
 
 
+_MIGRATIONS = Migrations(Path(__file__).parent / "migrations", VERSION_TABLE, HEAD, _PG_LOCK)
+
+
 async def upgrade(engine: AsyncEngine, *, site_name: str, site_origins: Sequence[str]) -> None:
     """Makes or updates the tables; safe to run from several processes at once, nothing is half done.
 
     `site_origins` are written to the default site each time, so that the setting is what counts.
 
     Raises:
-        ConfigError: a newer version of the program has already been here.
+        transcripts.errors.SchemaError: a newer version of the program has already been here.
         transcripts.errors.StoreUnavailableError: the database does not answer.
     """
     async with write(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PG_LOCK})
-        await connection.run_sync(_upgrade)
+        await _MIGRATIONS.bring_up(connection)
         await _first_rows(connection, site_name, site_origins)
-
-
-def _upgrade(connection: Connection) -> None:
-    if _version(connection) == [HEAD]:
-        return  # as at every start but the first: Alembic alone takes a third of a second to import
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as exc:
-        raise ConfigError(f"the database was made by a newer version of this program ({exc})") from exc
-
-
-def _version(connection: Connection) -> list[str]:
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return []
-    return list(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars())
 
 
 async def _first_rows(connection: AsyncConnection, site_name: str, site_origins: Sequence[str]) -> None:
