@@ -1,0 +1,195 @@
+"""The commands, as an operator types them. Exit codes: 0 done, 1 refused with one line, 2 bad usage."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tests.support.log import until_state
+from tests.support.people import People, start_talk
+from tests.support.server import PASSWORD, RunningServer, chatserver
+
+DIALOGUES: list[dict[str, Any]] = [
+    {
+        "external_id": "old-1",
+        "topic": "Returns",
+        "order": "112-7788",
+        "opened_at": 1_700_000_000_000,
+        "closed_at": 1_700_000_600_000,
+        "customer": {"id": "c-1", "name": "Sam Sample", "email": "sam@example.com"},
+        "agent": {"name": "Ida", "email": "ida@shop.example"},
+        "entries": [
+            {"at": 1_700_000_000_000, "role": "customer", "text": "The kettle whistles off key."},
+            {
+                "at": 1_700_000_300_000,
+                "role": "agent",
+                "text": "Send it back. The refund goes to 4111 1111 1111 1111.",
+            },
+        ],
+    },
+    {"external_id": "old-2", "entries": [{"role": "customer", "text": "Where is my saxophone?"}]},
+    {"external_id": "old-3", "topic": "Delivery", "entries": [{"role": "bot", "text": "Hello, I am a robot."}]},
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("commands") / "data"
+
+
+@pytest.fixture(scope="module")
+def tickets(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """The imported dialogues."""
+    file = tmp_path_factory.mktemp("files") / "old.jsonl"
+    file.write_text("".join(json.dumps(dialogue) + "\n" for dialogue in DIALOGUES))
+    first = done(chatserver("transcripts", "import", file, "--json", "--data", data))
+    again = done(chatserver("transcripts", "import", file, "--data", data))
+    assert again == first
+    found = {one["external_id"]: one["ticket"] for one in map(json.loads, first.splitlines())}
+    assert list(found) == ["old-1", "old-2", "old-3"]
+    assert len(set(found.values())) == 3
+    return found
+
+
+def done(process: CompletedProcess[str]) -> str:
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    return process.stdout
+
+
+def refused(process: CompletedProcess[str]) -> str:
+    assert process.returncode == 1, process.stderr
+    assert "Traceback" not in process.stderr
+    (line,) = process.stderr.strip().splitlines()
+    return line
+
+
+def test_search_finds_imported_dialogues(tickets: dict[str, int], data: Path) -> None:
+    cases = {
+        "kettle": ["old-1"],
+        "saxophon*": ["old-2"],
+        f"ticket:{tickets['old-3']}": ["old-3"],
+        "unheard-of": [],
+    }
+
+    def search(query: str) -> list[dict[str, Any]]:
+        found = done(chatserver("transcripts", "search", query, "--json", "--data", data))
+        return [json.loads(line) for line in found.splitlines()]
+
+    with ThreadPoolExecutor(2) as pool:
+        for (query, expected), hits in zip(cases.items(), pool.map(search, cases), strict=True):
+            assert [hit["external_id"] for hit in hits] == expected, query
+            for hit in hits:
+                assert set(hit) == {"ticket", "external_id", "score", "opened_at", "topic", "snippet"}
+                assert hit["ticket"] == tickets[hit["external_id"]]
+
+
+def test_show(tickets: dict[str, int], data: Path) -> None:
+    shown = json.loads(done(chatserver("transcripts", "show", str(tickets["old-1"]), "--json", "--data", data)))
+    assert (shown["ticket"], shown["external_id"], shown["topic"]) == (tickets["old-1"], "old-1", "Returns")
+    texts = [entry["text"] for entry in shown["entries"] if entry["kind"] == "message"]
+    assert texts == ["The kettle whistles off key.", "Send it back. The refund goes to •••• 1111."]
+    for secret in ("chat_key", "access_gen", "epoch"):
+        assert secret not in shown
+    plain = done(chatserver("transcripts", "show", f"#{tickets['old-1']}", "--data", data))
+    assert "Sam Sample" in plain
+    assert "The kettle whistles off key." in plain
+
+
+def test_export_and_verify(tickets: dict[str, int], data: Path, tmp_path: Path) -> None:
+    good, altered, not_json = (tmp_path / f"{name}.json" for name in ("good", "altered", "not"))
+    ticket = str(tickets["old-1"])
+    assert done(chatserver("transcripts", "export", ticket, "-o", good, "--data", data)) == ""
+    assert done(chatserver("transcripts", "export", ticket, "--format", "json", "--data", data)) == good.read_text()
+    assert "verified" in done(chatserver("transcripts", "verify", good, "--data", data))
+    altered.write_text(good.read_text().replace("whistles", "sings"))
+    not_json.write_text("hello")
+    process = chatserver("transcripts", "verify", altered, good, not_json, "--data", data)
+    assert process.returncode == 1
+    one, other = process.stderr.splitlines()
+    assert one.startswith(f"{altered}: NOT VERIFIED")
+    assert "entry" in one
+    assert other.startswith(f"{not_json}: NOT VERIFIED")
+    assert process.stdout.startswith(f"{good}: verified")
+
+
+@pytest.mark.anyio
+async def test_verify_on_another_machine_with_the_published_keys(
+    people: People, server: RunningServer, tmp_path: Path
+) -> None:
+    talk = await start_talk(people)
+    await talk.end(2)
+    await until_state(talk.customer, talk.ticket, "closed")
+    api = await people.signed_in("ann")
+    export = (await api.http.get(f"/api/v1/transcripts/{talk.ticket}/export.json")).content
+    keys = (await api.http.get("/.well-known/chat-seal-keys.json")).content
+    (tmp_path / "chat.json").write_bytes(export)
+    (tmp_path / "keys.json").write_bytes(keys)
+    (tmp_path / "other.json").write_text(json.dumps({"keys": []}))
+    verify = ("transcripts", "verify", tmp_path / "chat.json", "--data", tmp_path / "nothing", "--keys")
+    assert f"#{talk.ticket}" in done(chatserver(*verify, tmp_path / "keys.json"))
+    assert "NOT VERIFIED" in refused(chatserver(*verify, tmp_path / "other.json"))
+    # The same by commands on the running server's folder.
+    assert done(server.command("transcripts", "export", str(talk.ticket), "--staff")) == export.decode() + "\n"
+
+
+def test_agent_add(data: Path, tickets: dict[str, int]) -> None:
+    add = ("agent", "add", "Eve@Shop.example", "--name", "Eve", "--password-stdin", "--data", data)
+    assert "eve@shop.example" in done(chatserver(*add, "--department", "second-line", stdin=PASSWORD + "\n"))
+    assert "eve@shop.example" in refused(chatserver(*add, stdin=PASSWORD + "\n"))
+    short = ("agent", "add", "kim@shop.example", "--name", "Kim", "--password-stdin", "--data", data)
+    assert "10 characters" in refused(chatserver(*short, stdin="short\n"))
+    assert "--password-stdin" in refused(
+        chatserver("agent", "add", "kim@shop.example", "--name", "Kim", "--data", data)
+    )
+
+
+def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"entries": [{"role": "customer", "text": "fine"}]}\n{"entries": 7}\n')
+    cases: list[tuple[tuple[str | Path, ...], str]] = [
+        (("transcripts", "show", "100008"), "100008"),
+        (("transcripts", "export", "99999999"), "99999999"),
+        (("transcripts", "export", str(tickets["old-1"]), "-o", "/proc/x/file.json"), "/proc/x/file.json"),
+        (("transcripts", "import", broken), "line 2"),
+        (("transcripts", "search", "kettle", "--tz", "Mars/Olympus"), "Mars/Olympus"),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        lines = pool.map(lambda case: refused(chatserver(*case[0], "--data", data)), cases)
+        for (args, named), line in zip(cases, lines, strict=True):
+            assert named in line, (args, line)
+
+
+def test_bad_usage(data: Path) -> None:
+    cases: list[tuple[str | Path, ...]] = [
+        ("nonsense",),
+        ("serve", "--port", "http"),
+        ("serve", "--data"),
+        ("agent", "add", "no-address", "--name", "X", "--password-stdin", "--data", data),
+        ("agent", "add", "a@b.example", "--name", "X", "--role", "king", "--data", data),
+        ("transcripts", "import", "/nowhere/file.jsonl", "--data", data),
+        ("transcripts", "export", "100009", "--format", "papyrus", "--data", data),
+        ("transcripts", "verify"),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        for args, process in zip(cases, pool.map(lambda case: chatserver(*case), cases), strict=True):
+            assert process.returncode == 2, (args, process.stderr)
+            assert "Traceback" not in process.stderr
+            assert "Error: " in process.stderr
+
+
+def test_mask_keeps_the_order() -> None:
+    texts = [f"{number}: pay with 4111 1111 1111 1111, or {number}" for number in range(2_000)]
+    texts += ["", "ü 🙂\n\x00", "no secret"]
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+    masked = [json.loads(line) for line in done(chatserver("mask", stdin=lines)).splitlines()]
+    assert masked == [{"masked": text.replace("4111 1111 1111 1111", "•••• 1111")} for text in texts]
+
+
+def test_mask_names_the_line_that_it_cannot_read() -> None:
+    process = chatserver("mask", stdin='{"text": "fine"}\n\n{"words": 7}\n')
+    assert "line 3" in refused(process)
+    assert json.loads(process.stdout) == {"masked": "fine"}
