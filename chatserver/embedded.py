@@ -8,10 +8,12 @@ and stopping happen under an exclusive lock on `valkey.lock`.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -45,8 +47,8 @@ class EmbeddedValkey:
         """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._exclusive():
+                _make_private(self.socket.parent)
                 users = (self._folder / "valkey.users").open("w")
                 fcntl.flock(users, fcntl.LOCK_SH)
                 self._users = users
@@ -74,6 +76,9 @@ class EmbeddedValkey:
                 except BlockingIOError:
                     return
                 self._stop()
+                if self.socket.parent != self._folder:
+                    with contextlib.suppress(OSError):
+                        self.socket.parent.rmdir()
 
     def _exclusive(self) -> IO[str]:
         lock = (self._folder / "valkey.lock").open("w")
@@ -144,6 +149,14 @@ def _socket_path(folder: Path) -> Path:
         return path
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"chatserver-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def _make_private(folder: Path) -> None:
+    """Makes the socket's folder, or makes sure that nobody else has: names in the temporary folder can be guessed."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise ConfigError(f"{folder} is not ours alone: remove it")
 
 
 def _answers(path: Path) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from chatserver.embedded import _binary
+from chatserver.embedded import EmbeddedValkey, _binary
 from tests.support.server import RunningServer, alive, chatserver, wait_until
 
 KEY = base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
@@ -197,10 +197,18 @@ def test_second_server_on_the_folder_shares_its_valkey() -> None:
 def test_long_path_moves_the_socket_elsewhere() -> None:
     running = RunningServer()
     running.data = running.folder / ("long" * 30)
+    place = EmbeddedValkey(running.data).socket.parent
     with running:
         assert running.is_ready()
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
         assert running.stop() == 0
         assert no_process_in(running.folder)
+        assert not place.exists()
+        place.symlink_to(running.folder)  # somebody has guessed the name
+        try:
+            assert str(place) in refusal("serve", "--port", "0", "--data", running.data)
+        finally:
+            place.unlink()
 
 
 def test_start_in_many_threads_makes_the_tables_once(folder: Path) -> None:
