@@ -33,7 +33,9 @@ async def until_durable(socket: Socket, ticket: int) -> int:
 
 async def until_state(socket: Socket, ticket: int, state: str) -> None:
     """Waits until the chat is in this state."""
-    while (await socket.call("pull", ticket=ticket))["state"]["state"] != state:
+    while True:
+        if (await socket.call("pull", ticket=ticket))["state"]["state"] == state:
+            return
         await asyncio.sleep(0.02)
 
 
