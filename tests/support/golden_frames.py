@@ -189,7 +189,6 @@ def frames(codec: Codec) -> dict[str, bytes]:
     }
     encoded = {name: codec.encode(value) for name, value in values.items()}
     encoded |= {name: codec.event(event) for name, event in events.items()}
-    encoded["several_values"] = codec.join([encoded["pong"], encoded["entry_message"], encoded["durable"]])
     return encoded
 
 
@@ -234,21 +233,15 @@ def commands() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "typing", {"op": "typing", "ticket": TICKET}
 
 
-def several(frame: bytes) -> list[Any]:
-    """The values of a JSON frame."""
-    return [json.loads(line) for line in frame.split(b"\n")]
-
-
 def golden() -> dict[str, dict[str, Any]]:
-    """The content of every file, by its name. `json` is one value, or a list of those that share a frame."""
+    """The content of every file, by its name."""
     binary, text = frames(MessagePack()), frames(Json())
     found: dict[str, dict[str, Any]] = {}
     for name, frame in binary.items():
-        values = several(text[name])
         found[name] = {
             "name": name,
             "from": "server",
-            "json": values if len(values) > 1 else values[0],
+            "json": json.loads(text[name]),
             "msgpack_hex": frame.hex(),
         }
     for name, command in commands():
