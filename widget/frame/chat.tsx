@@ -30,7 +30,7 @@ export function ChatScreen({ panel, room, chat }: Props) {
       </Log>
       {ended ? (
         <Ended room={room} chat={chat}>
-          <Names panel={panel} chat={chat} />
+          <Names panel={panel} chat={chat} open />
         </Ended>
       ) : (
         <Composer panel={panel} room={room} />
@@ -80,7 +80,7 @@ function Names({ panel, chat, open }: { panel: Panel; chat: ChatState; open?: bo
     <>
       {queue && (
         <p class="place">
-          <b>{queue.place === 1 ? texts.next : texts.before(queue.place - 1)}</b> {texts.stay}
+          <b>{queue.place === 1 ? texts.next : texts.before(queue.place - 1)}</b> {panel.store.lasting ? texts.stay : texts.stayHere}
         </p>
       )}
       <details class="card names" open={open}>

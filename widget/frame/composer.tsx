@@ -5,9 +5,7 @@ import { SendIcon } from "../../client/ui/icons";
 import type { Panel } from "./panel";
 import type { Room } from "./room";
 import { texts } from "./texts";
-
-/** From here on it says how many characters are left. */
-const NEARLY = 200;
+import { charsLeft, Left, NEARLY, touch } from "./writing";
 
 export class Composer extends Component<{ panel: Panel; room: Room }, { text: string }> {
   override state = { text: "" };
@@ -16,15 +14,18 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
   override componentDidMount() {
     const { panel } = this.props;
     panel.focus = () => this.field.current?.focus();
-    // On a touch screen the focus would pull up the keyboard over what there is to read.
     if (panel.shown && !touch()) panel.focus();
   }
 
   override componentDidUpdate() {
     const field = this.field.current;
     if (!field) return;
-    field.style.height = "auto"; // by CSSOM, which a strict style-src allows
+    // By CSSOM, which a strict style-src allows. The form keeps its height meanwhile, or the log above would be scrolled.
+    const form = field.form as HTMLElement;
+    form.style.minHeight = `${form.offsetHeight}px`;
+    field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
+    form.style.minHeight = "";
   }
 
   private readonly send = (event: Event) => {
@@ -49,20 +50,14 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
   };
 
   private left(): number {
-    const most = this.props.room.chats?.socket.limits.text_chars ?? 4_096;
-    const { text } = this.state;
-    return text.length < most - NEARLY ? most : most - [...text.trim()].length;
+    return charsLeft(this.state.text, this.props.room.chats?.socket.limits.text_chars);
   }
 
   render(_: unknown, { text }: { text: string }) {
     const left = this.left();
     return (
       <form class="composer" onSubmit={this.send}>
-        {left < NEARLY && (
-          <p id="left" class={left < 0 ? "wrong" : "muted"} role="status">
-            {left < 0 ? texts.tooLong(-left) : texts.left(left)}
-          </p>
-        )}
+        <Left left={left} />
         <textarea
           ref={this.field}
           rows={1}
@@ -82,5 +77,3 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
     );
   }
 }
-
-const touch = () => matchMedia("(pointer: coarse) and (hover: none)").matches;

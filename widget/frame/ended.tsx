@@ -16,13 +16,24 @@ export class Ended extends Component<Props, { rating: number }> {
   override state = { rating: 0 };
   private comment = createRef<HTMLTextAreaElement>();
 
-  private readonly send = (event: Event) => {
-    event.preventDefault();
-    if (this.state.rating) this.props.room.rate(this.state.rating, this.comment.current?.value.trim() ?? "");
+  private get rated(): boolean {
+    const { info, pending } = this.props.chat;
+    return Boolean(info?.rating) || pending.some((item) => item.kind === "rated" && item.status !== "failed");
+  }
+
+  private readonly send = (event?: Event) => {
+    event?.preventDefault();
+    if (this.state.rating && !this.rated) this.props.room.rate(this.state.rating, this.comment.current?.value.trim());
   };
 
-  render({ room, chat, children }: Props, { rating }: { rating: number }) {
-    const rated = chat.info?.rating || chat.pending.some((item) => item.kind === "rated" && item.status !== "failed");
+  /** Stars that were chosen count, sent or not. */
+  private readonly leave = () => {
+    this.send();
+    this.props.room.leave();
+  };
+
+  render({ chat, children }: Props, { rating }: { rating: number }) {
+    const { rated } = this;
     return (
       <div class="ended">
         {rated ? (
@@ -47,16 +58,18 @@ export class Ended extends Component<Props, { rating: number }> {
                   </span>
                   <textarea ref={this.comment} rows={2} maxLength={1_000} dir="auto" />
                 </label>
-                <button type="submit">{texts.sendRating}</button>
+                <button type="submit" class="primary">
+                  {texts.sendRating}
+                </button>
               </>
             )}
           </form>
         )}
         {children}
-        <button type="button" class="primary" onClick={() => room.leave()}>
+        <button type="button" class={rating && !rated ? undefined : "primary"} onClick={this.leave}>
           {texts.startNew}
         </button>
-        <a class="quiet" href="/inbox" target="_blank" rel="noopener">
+        <a class="quiet" href={`/inbox#ticket=${chat.ticket}`} target="_blank" rel="noopener">
           {texts.read}
         </a>
       </div>

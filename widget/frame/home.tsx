@@ -3,14 +3,16 @@
 import { Component, createRef } from "preact";
 import type { Panel, Topic } from "./panel";
 import { texts } from "./texts";
+import { charsLeft, Left, NEARLY, touch } from "./writing";
 
 interface State {
   topic?: Topic;
   missing: boolean;
+  left: number;
 }
 
 export class Home extends Component<{ panel: Panel }, State> {
-  override state: State = { missing: false };
+  override state: State = { missing: false, left: NEARLY };
   private message = createRef<HTMLTextAreaElement>();
   private order = createRef<HTMLInputElement>();
   private name = createRef<HTMLInputElement>();
@@ -18,6 +20,8 @@ export class Home extends Component<{ panel: Panel }, State> {
   override componentDidMount() {
     const { panel } = this.props;
     panel.focus = () => this.message.current?.focus();
+    if (panel.shown && panel.wantsFocus && !touch()) panel.focus();
+    panel.wantsFocus = false;
     const wanted = panel.options.topic?.toLowerCase();
     this.setState({ topic: panel.session?.site.topics.find(({ label }) => label.toLowerCase() === wanted) });
   }
@@ -29,15 +33,20 @@ export class Home extends Component<{ panel: Panel }, State> {
       this.setState({ missing: true });
       return this.message.current?.focus();
     }
+    if (charsLeft(text) < 0) return this.message.current?.focus();
     const { topic } = this.state;
     void this.props.panel.open({ text, topic, order: this.order.current?.value.trim(), name: this.name.current?.value.trim() });
+  };
+
+  private readonly onWrite = ({ currentTarget }: { currentTarget: HTMLTextAreaElement }) => {
+    this.setState({ missing: false, left: charsLeft(currentTarget.value) });
   };
 
   private readonly onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.submit(event);
   };
 
-  render({ panel }: { panel: Panel }, { topic, missing }: State) {
+  render({ panel }: { panel: Panel }, { topic, missing, left }: State) {
     const { session } = panel;
     return (
       <form class="pad home" onSubmit={this.submit} onInput={() => void panel.load()} onKeyDown={this.onKeyDown} noValidate>
@@ -61,12 +70,11 @@ export class Home extends Component<{ panel: Panel }, State> {
           <textarea
             ref={this.message}
             rows={3}
-            maxLength={4_096}
             dir="auto"
             aria-required
-            aria-invalid={missing}
-            aria-describedby={missing ? "missing" : undefined}
-            onInput={() => missing && this.setState({ missing: false })}
+            aria-invalid={missing || left < 0}
+            aria-describedby={missing ? "missing" : left < NEARLY ? "left" : undefined}
+            onInput={this.onWrite}
           />
           {missing && (
             <small id="missing" class="wrong">
@@ -74,6 +82,7 @@ export class Home extends Component<{ panel: Panel }, State> {
             </small>
           )}
         </label>
+        <Left left={left} />
         <div class="pair">
           {session?.site.order_field && (
             <label>

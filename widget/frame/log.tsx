@@ -22,16 +22,18 @@ export class Log extends Component<Props, { away: boolean; more: boolean }> {
   override state = { away: false, more: false };
   private box = createRef<HTMLDivElement>();
   private count = 0;
+  private height = 0;
   private timer?: ReturnType<typeof setTimeout>;
+  private readonly sizes = new ResizeObserver(() => this.follow());
 
   override componentDidMount() {
-    addEventListener("resize", this.follow);
+    if (this.box.current) this.sizes.observe(this.box.current);
     document.addEventListener("visibilitychange", this.follow);
     this.componentDidUpdate();
   }
 
   override componentWillUnmount() {
-    removeEventListener("resize", this.follow);
+    this.sizes.disconnect();
     document.removeEventListener("visibilitychange", this.follow);
     clearTimeout(this.timer);
   }
@@ -54,6 +56,7 @@ export class Log extends Component<Props, { away: boolean; more: boolean }> {
     const box = this.box.current;
     if (!box || this.state.away) return;
     box.scrollTop = box.scrollHeight;
+    this.height = box.clientHeight;
     this.props.room.seen();
   };
 
@@ -61,7 +64,10 @@ export class Log extends Component<Props, { away: boolean; more: boolean }> {
     const box = this.box.current;
     if (!box) return;
     const away = box.scrollHeight - box.scrollTop - box.clientHeight > NEAR_PX;
-    if (away === this.state.away) return;
+    // Another height (the composer grew) moved it, nobody scrolled: `follow` is on its way.
+    const resized = box.clientHeight !== this.height;
+    this.height = box.clientHeight;
+    if (away === this.state.away || (away && resized)) return;
     this.setState({ away, more: false });
     if (!away) this.props.room.seen();
   };

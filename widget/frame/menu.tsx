@@ -24,7 +24,8 @@ export class Menu extends Component<{ room: Room }, { open: boolean; sure: boole
   };
 
   render({ room }: { room: Room }, { open, sure }: { open: boolean; sure: boolean }) {
-    const state = room.chat?.info?.state;
+    const { ticket, info } = room.chat ?? {};
+    const state = info?.state;
     return (
       <div class="menu" ref={this.box} onFocusOut={this.onFocusOut} onKeyDown={this.onKeyDown}>
         <button type="button" class="plain" ref={this.button} aria-label={texts.menu} aria-expanded={open} onClick={() => this.set(!open)}>
@@ -32,7 +33,7 @@ export class Menu extends Component<{ room: Room }, { open: boolean; sure: boole
         </button>
         {open && (
           <div class="card menu-items">
-            <a href="/inbox" target="_blank" rel="noopener">
+            <a href={`/inbox${ticket ? `#ticket=${ticket}` : ""}`} target="_blank" rel="noopener">
               {texts.read}
             </a>
             {(state === "queued" || state === "active" || state === "waiting") &&

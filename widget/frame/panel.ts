@@ -8,6 +8,7 @@ import { openStore } from "../../client/storage";
 import type { PanelOptions } from "../messages";
 import { linkToPage } from "./page_link";
 import type { Room } from "./room";
+import { touch } from "./writing";
 
 export interface Topic {
   label: string;
@@ -56,8 +57,12 @@ export class Panel {
   shown = parent === window;
   room?: Room;
   kept: Kept = this.store.get<Kept>(this.scope) ?? {};
+  /** The next screen shall take the focus: somebody opened the panel before it was there. */
+  wantsFocus = this.shown;
   /** Set by the screen: puts the focus where one goes on. */
-  focus: () => void = () => {};
+  focus: () => void = () => {
+    this.wantsFocus = true;
+  };
 
   private passAt = 0;
   private tries = 0;
@@ -72,7 +77,7 @@ export class Panel {
     shown: (shown, focus) => {
       this.shown = shown;
       this.room?.shown();
-      if (shown && focus) this.focus();
+      if (shown && focus && !touch()) this.focus();
       this.tell();
     },
   });
@@ -128,8 +133,8 @@ export class Panel {
   leave(): void {
     this.keep({ chat: undefined, code: undefined });
     this.screen = "home";
+    this.wantsFocus = document.hasFocus();
     this.tell();
-    this.focus();
   }
 
   close(): void {

@@ -31,6 +31,7 @@ export const texts = {
   next: "You are next.",
   before: (count: number) => plural(count, { one: "# person is before you.", other: "# people are before you." }),
   stay: "You can go on writing, or close this window and come back.",
+  stayHere: "You can go on writing.",
   waitingState: "We answer as soon as somebody is back",
   queueState: (place: number) => (place === 1 ? "You are next in line" : `Number ${place} in line`),
 
