@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dayLabel, duration, formatTicket, plural, relativeTime, stopwatch } from "./format";
+import { dayLabel, dayTime, duration, formatTicket, plural, relativeTime, shortTime, stopwatch } from "./format";
 import { checkDigitFits, parseTicket } from "./ticket";
 
 const NOW = new Date(2026, 10, 22, 14, 2).getTime();
@@ -11,6 +11,12 @@ describe("times", () => {
     expect(dayLabel(NOW - 24 * HOUR, NOW, "en")).toBe("yesterday");
     expect(dayLabel(NOW - 100 * HOUR, NOW, "en-GB")).toMatch(/^Wednesday,? 18 November$/);
     expect(dayLabel(NOW - 400 * 24 * HOUR, NOW, "en")).toContain("2025");
+  });
+
+  it("keeps a time on one line", () => {
+    expect(shortTime(NOW, "en-US")).toBe("2:02\u00a0PM");
+    expect(dayTime(NOW, "en-US")).toBe("Nov 22, 2026, 2:02\u00a0PM");
+    expect(shortTime(NOW, "en-GB")).toBe("14:02");
   });
 
   it("says how long ago something was", () => {

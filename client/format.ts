@@ -8,7 +8,8 @@ function date(at: number, options: Intl.DateTimeFormatOptions, locale = pageLoca
   const name = `${locale} ${JSON.stringify(options)}`;
   let format = formats.get(name);
   if (!format) formats.set(name, (format = new Intl.DateTimeFormat(locale, options)));
-  return format.format(at);
+  // "5:12 PM" stays on one line.
+  return format.format(at).replace(/(\d)\s(?=[ap]\.?\s?m\b)/i, "$1\u00a0");
 }
 
 /** 14:02 */
