@@ -52,7 +52,7 @@ export function Notice() {
   const desk = useDesk();
   const notice = useCell(desk.notice);
   return (
-    <div role="status">
+    <div class="desk-notice" role="status">
       {notice !== null && <p class="notice">{notice}</p>}
     </div>
   );

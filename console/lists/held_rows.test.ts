@@ -19,6 +19,11 @@ describe("heldRows", () => {
     expect(shown(heldRows(held, [item(1), item(5), item(6)]))).toEqual([5, 6, 1]);
   });
 
+  it("lets a row go at once that the reader took", () => {
+    const held = heldRows(null, [item(1), item(2), item(3)]);
+    expect(shown(heldRows(held, [item(3)], (ticket) => ticket === 1))).toEqual([-2, 3]);
+  });
+
   it("brings a row back where it was", () => {
     const held = heldRows(heldRows(null, [item(1), item(2)]), [item(2)]);
     expect(shown(held)).toEqual([-1, 2]);

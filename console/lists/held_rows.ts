@@ -5,7 +5,12 @@ export interface Row<Item> {
   readonly gone: boolean;
 }
 
-export function heldRows<Item extends { ticket: number }>(held: readonly Row<Item>[] | null, items: readonly Item[]): Row<Item>[] {
+/** `leaves`: what went away by the reader's own hand, and is not held. */
+export function heldRows<Item extends { ticket: number }>(
+  held: readonly Row<Item>[] | null,
+  items: readonly Item[],
+  leaves: (ticket: number) => boolean = () => false,
+): Row<Item>[] {
   if (held === null) return items.map((item) => ({ item, gone: false }));
   const current = new Map(items.map((item) => [item.ticket, item]));
   const kept = held.map(({ item }) => {
@@ -13,5 +18,5 @@ export function heldRows<Item extends { ticket: number }>(held: readonly Row<Ite
     current.delete(item.ticket);
     return now === undefined ? { item, gone: true } : { item: now, gone: false };
   });
-  return [...kept, ...[...current.values()].map((item) => ({ item, gone: false }))];
+  return [...kept.filter(({ item, gone }) => !gone || !leaves(item.ticket)), ...[...current.values()].map((item) => ({ item, gone: false }))];
 }

@@ -12,11 +12,12 @@ export function ListsPane({ selected }: { selected: number | null }) {
   const words = texts.lists;
   const desk = useDesk();
   const lists = useCell(desk.lists);
+  const taking = useCell(desk.taking);
   const now = useNow(1000) + desk.chats.clockSkew;
   const waiting = waitingItems(lists);
   const mine = myItems(lists);
   const closed = closedItems(lists, (ticket) => desk.isClosed(ticket));
-  const queue = useHeldRows(waiting);
+  const queue = useHeldRows(waiting, (ticket) => lists.known.has(ticket) || taking.has(ticket));
   const held = useHeldRows([...mine, ...closed]);
   const count = waitingCount(lists);
   const departments = desk.agent.departments;

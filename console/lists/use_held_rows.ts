@@ -12,12 +12,12 @@ export interface Held<Item> {
   };
 }
 
-export function useHeldRows<Item extends { ticket: number }>(items: readonly Item[]): Held<Item> {
+export function useHeldRows<Item extends { ticket: number }>(items: readonly Item[], leaves?: (ticket: number) => boolean): Held<Item> {
   const [, render] = useReducer((count: number, _: null) => count + 1, 0);
   const held = useRef<Row<Item>[] | null>(null);
   const pointer = useRef(false);
   const focused = useRef<Node | null>(null);
-  const rows = heldRows(held.current, items);
+  const rows = heldRows(held.current, items, leaves);
   if (held.current !== null) held.current = rows;
 
   function settle(): void {

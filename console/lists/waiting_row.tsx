@@ -21,6 +21,7 @@ export function WaitingRow({ item, gone, now, selected, department }: WaitingRow
   const taking = useCell(desk.taking).has(item.ticket);
   const who = item.name ?? texts.anonymous;
 
+  // The second click of a double click would hit the row that came up from below.
   async function take(): Promise<void> {
     if (await desk.take(item.ticket)) go({ page: "chat", ticket: item.ticket });
   }
@@ -54,7 +55,7 @@ export function WaitingRow({ item, gone, now, selected, department }: WaitingRow
           </span>
         )}
       </a>
-      <button class="take" onClick={take} aria-disabled={taking || !desk.online} aria-label={`${words.take}: ${who}`}>
+      <button class="take" onClick={(event) => event.detail < 2 && take()} aria-disabled={taking || !desk.online} aria-label={`${words.take}: ${who}`}>
         {taking ? words.taking : words.take}
       </button>
     </li>

@@ -17,7 +17,7 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
     [words.answeredBy, transcript.agent_name ?? words.nobody],
     [words.time, span(transcript)],
     [texts.customer.rating, rating === undefined ? undefined : texts.customer.rated(rating)],
-    [words.accesses, openedBy(accesses)],
+    [words.accesses, readBy(accesses)],
   ];
   const open = transcript.state !== "closed" && transcript.state !== "closing";
   return (
@@ -46,7 +46,9 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
       </dl>
       <p class={sealed === null ? "seal" : "seal done"}>
         {sealed === null ? (
-          words.notSealed
+          <>
+            <strong>{words.notSealed}</strong> {open ? words.notSealedOpen : words.notSealedClosed}
+          </>
         ) : (
           <>
             <strong>
@@ -56,13 +58,13 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
           </>
         )}
       </p>
-      <Actions ticket={ticket} open={open} />
+      <Actions ticket={ticket} open={open} sealed={sealed !== null} />
       {hits !== null && <p class="muted">{words.hits(hits)}</p>}
     </header>
   );
 }
 
-function Actions({ ticket, open }: { ticket: number; open: boolean }) {
+function Actions({ ticket, open, sealed }: { ticket: number; open: boolean; sealed: boolean }) {
   const words = texts.transcript;
   const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
 
@@ -76,7 +78,7 @@ function Actions({ ticket, open }: { ticket: number; open: boolean }) {
   return (
     <div class="actions">
       <button onClick={save} aria-disabled={state === "busy"}>
-        <DownloadIcon /> {state === "busy" ? words.downloading : words.download}
+        <DownloadIcon /> {state === "busy" ? words.downloading : sealed ? words.downloadProof : words.download}
       </button>
       <button onClick={() => print()}>
         <PrintIcon /> {words.print}
@@ -93,8 +95,8 @@ function Actions({ ticket, open }: { ticket: number; open: boolean }) {
   );
 }
 
-/** Who opened it, each once, the last first. */
-function openedBy(accesses: Transcript["accesses"]): string | undefined {
+/** Who read it, each once, the last first. */
+function readBy(accesses: Transcript["accesses"]): string | undefined {
   const names = new Set((accesses ?? []).map(({ who }) => who).reverse());
   return names.size === 0 ? undefined : [...names].slice(0, 3).join(", ");
 }

@@ -15,7 +15,7 @@ export type Session =
   | { readonly page: "loading" }
   | { readonly page: "unreachable" }
   | { readonly page: "setup"; readonly secret: string }
-  | { readonly page: "sign-in"; readonly told: "signed-out" | "ended" | "set-up-over" | null }
+  | { readonly page: "sign-in"; readonly told: "signed-out" | "ended" | "set-up-over" | "set-up-needed" | null }
   | { readonly page: "in"; readonly agent: Agent };
 
 export type Refusal =
@@ -31,12 +31,22 @@ const SETUP = "/api/v1/setup";
 
 export async function findSession(secret: string | null): Promise<Session> {
   try {
-    if (secret !== null && (await call<{ needed: boolean }>("GET", SETUP)).needed) return { page: "setup", secret };
-    const { agent } = await call<{ agent: Agent }>("GET", SESSIONS);
-    return { page: "in", agent };
-  } catch (error) {
-    if (error instanceof HttpError && error.status === 401) return { page: "sign-in", told: secret === null ? null : "set-up-over" };
+    const { needed } = await call<{ needed: boolean }>("GET", SETUP);
+    if (needed && secret !== null) return { page: "setup", secret };
+    const agent = await signedIn();
+    if (agent !== null) return { page: "in", agent };
+    return { page: "sign-in", told: needed ? "set-up-needed" : secret === null ? null : "set-up-over" };
+  } catch {
     return { page: "unreachable" };
+  }
+}
+
+async function signedIn(): Promise<Agent | null> {
+  try {
+    return (await call<{ agent: Agent }>("GET", SESSIONS)).agent;
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401) return null;
+    throw error;
   }
 }
 
