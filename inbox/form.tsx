@@ -34,7 +34,7 @@ export function Form({ ticket: first, busy, problem, onOpen }: FormProps) {
     else (lacks === "ticket" ? ticketField : codeField).current?.focus();
   }
 
-  const told = problem !== null && !(problem.kind === "wait" && problem.until <= now) ? problemText(problem, now) : null;
+  const told = missing === null && problem !== null && !(problem.kind === "wait" && problem.until <= now) ? problemText(problem, now) : null;
   return (
     <main class="gate">
       <form class="gate-card" onSubmit={submit} noValidate aria-labelledby="gate-title">
