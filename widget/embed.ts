@@ -113,7 +113,7 @@ function boot(more?: Settings): void {
   }
   badge = element("span", { id: "badge" }, bubble);
   bubble.onclick = () => setOpen(!isOpen);
-  if (launcher && launcher !== "bubble") bubble.hidden = true;
+  setBubble(!launcher || launcher === "bubble");
   stop = new AbortController();
   addEventListener("message", onMessage, stop);
   addEventListener("keydown", onKey, stop);
@@ -136,6 +136,7 @@ function showState(): void {
 
 function setBubble(shown: boolean): void {
   bubble.hidden = !shown;
+  host?.toggleAttribute("bare", !shown);
 }
 
 function setOpen(open: boolean, focus = true): void {

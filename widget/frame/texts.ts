@@ -80,7 +80,7 @@ export const texts = {
   stopped: "The chat was disconnected.",
   unreachable: "We can't be reached right now. Trying again …",
   wrongSite: "Chat is not available here.",
-  wrongSiteWhy: "This page names a chat that does not exist. Please try another way to reach us.",
+  wrongSiteWhy: "Please try another way to reach us.",
   lost: "We couldn't find your earlier chat. You can start a new one.",
   memoryOnly: "Note both: this browser lets us keep nothing, so they are the only way back to this chat.",
 };
