@@ -19,6 +19,17 @@ describe("textParts", () => {
     expect(told("• one • two")).toEqual(["• one • two"]);
   });
 
+  it("knows the address of a link, also where a hit cuts it", () => {
+    const parts = textParts("at https://a.example/b.", [{ start: 13, end: 20 }]);
+    expect(parts.map(({ text, link }) => [text, link])).toEqual([
+      ["at ", undefined],
+      ["https://a.", "https://a.example/b"],
+      ["example", "https://a.example/b"],
+      ["/b", "https://a.example/b"],
+      [".", undefined],
+    ]);
+  });
+
   it("numbers the hits, and keeps one that reaches into a masked part", () => {
     expect(told("a kettle", [{ start: 2, end: 8 }])).toEqual(["a ", "<kettle>"]);
     expect(textParts("x •••• 1111", [{ start: 0, end: 4 }]).map((part) => part.hit)).toEqual([0, 0, -1]);

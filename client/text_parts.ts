@@ -1,12 +1,15 @@
-/** Cuts a text into what is shown in different ways: plain, masked, and hits of a search. */
+/** Cuts a text into what is shown in different ways: plain, masked, linked, and hits of a search. */
 
 import type { Range } from "./find";
+import { linkPlaces } from "./links";
 
 export interface TextPart {
   readonly text: string;
   readonly masked: boolean;
   /** The number of the hit this part belongs to, -1 for none. */
   readonly hit: number;
+  /** The address of the link this part belongs to. */
+  readonly link?: string;
 }
 
 /** The mask leaves bullets, with what it keeps behind them: `•••• 1111`. */
@@ -17,12 +20,14 @@ export function maskedPlaces(text: string): Range[] {
 }
 
 export function textParts(text: string, hits: readonly Range[] = [], masked: readonly Range[] = maskedPlaces(text)): TextPart[] {
+  const links = linkPlaces(text);
   const edges = new Set([0, text.length]);
-  for (const { start, end } of [...hits, ...masked]) edges.add(start).add(end);
+  for (const { start, end } of [...hits, ...masked, ...links]) edges.add(start).add(end);
   const cuts = [...edges].sort((a, b) => a - b);
   return cuts.slice(1).map((end, index) => {
     const start = cuts[index] ?? 0;
     const inside = (range: Range) => range.start <= start && end <= range.end;
-    return { text: text.slice(start, end), masked: masked.some(inside), hit: hits.findIndex(inside) };
+    const link = links.find(inside);
+    return { link: link && text.slice(link.start, link.end), text: text.slice(start, end), masked: masked.some(inside), hit: hits.findIndex(inside) };
   });
 }

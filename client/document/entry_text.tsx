@@ -2,6 +2,7 @@
 
 import type { Range } from "../find";
 import { textParts } from "../text_parts";
+import { inLinks } from "../ui/chat";
 import { LockIcon } from "../ui/icons";
 import { documentTexts as texts } from "./texts";
 
@@ -15,7 +16,7 @@ export interface EntryTextProps {
 export function EntryText({ text, hits = [], current = -1 }: EntryTextProps) {
   return (
     <>
-      {textParts(text, hits).map((part, index) => {
+      {inLinks(textParts(text, hits), (part, index) => {
         const inner = part.masked ? (
           <span key={index} class="masked" title={texts.masked}>
             <LockIcon />
