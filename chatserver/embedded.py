@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -60,8 +61,11 @@ class EmbeddedValkey:
         """Starts the server again if it has died; True when it had to."""
         if _answers(self.socket):
             return False
-        with self._exclusive():
-            return self._start_unless_running()
+        try:
+            with self._exclusive():
+                return self._start_unless_running()
+        except OSError as exc:
+            raise ConfigError(f"the embedded Valkey cannot be started: {exc}") from exc
 
     def leave(self) -> None:
         """Lets go; the last user stops the server, which writes its AOF first."""
@@ -90,6 +94,7 @@ class EmbeddedValkey:
         if _answers(self.socket):
             self._wait_until_loaded(log, None)
             return False
+        self._end_deaf_server()
         self.socket.unlink(missing_ok=True)
         process = subprocess.Popen(
             [_binary(), *self._options(log)],
@@ -101,6 +106,22 @@ class EmbeddedValkey:
         )
         self._wait_until_loaded(log, process)
         return True
+
+    def _end_deaf_server(self) -> None:
+        """A server whose socket was removed still writes these files: it has to end before another one starts."""
+        try:
+            pid = int((self._folder / "valkey.pid").read_text())
+            started = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return
+        if b"valkey-server" not in started or not _works_in(pid, self._folder):
+            return
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + START_SECONDS
+        while _runs(pid):
+            if time.monotonic() > deadline:
+                raise ConfigError(f"a Valkey (process {pid}) holds {self._folder} and does not end: end it by hand")
+            time.sleep(0.02)
 
     def _wait_until_loaded(self, log: Path, process: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -174,6 +195,21 @@ def _answers(path: Path) -> bytes:
         return b""
     except OSError:
         return b"?"  # it accepts and is slow: alive
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == folder
+    except OSError:
+        return False
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there and no zombie, which our own dead child is until somebody asks for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _last_line(log: Path) -> str:

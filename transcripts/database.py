@@ -109,7 +109,9 @@ def _sentence(url: URL, exc: BaseException) -> str:
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True
+    )
     if url.database and url.database != ":memory:":
         _try_file(engine, Path(url.database).absolute())
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -129,7 +131,7 @@ def _try_file(engine: AsyncEngine, path: Path) -> None:
 
 def _open_postgresql(url: URL) -> AsyncEngine:
     try:
-        return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+        return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as exc:
         raise StoreUnavailableError(
             "PostgreSQL needs the extra `postgres`: pip install 'chatserver[postgres]'"

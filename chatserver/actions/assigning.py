@@ -8,7 +8,7 @@ from chatserver.actions.author import Author
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.event import NOBODY
 from chatserver.broker.log import Accepted, Draft, MissingChat
-from chatserver.errors import AlreadyAssignedError, ChatClosedError, NotFoundError
+from chatserver.errors import AlreadyAssignedError, ChatClosedError, ConflictError, GapError, NotFoundError
 from chatserver.model.chat import ENDED_STATES, LiveChat
 from chatserver.model.person import OWNER_RIGHTS, Participant, Person
 from chatserver.stores.chats import Chats
@@ -41,10 +41,13 @@ class Assigning:
         chat = await self._chats.visible(person, ticket)
         if not person.staff:
             raise NotFoundError
-        if chat.state in ENDED_STATES.split():
-            raise ChatClosedError
-        gen = await self._claim(person, chat)
         owner = _owner(author, ticket)
+        if chat.state in ENDED_STATES.split():
+            await self._queue.remove(ticket, department=chat.info.department)  # should it still be listed
+            raise ChatClosedError
+        if chat.owner != owner.id:
+            _check_n(chat, owner, author.device, command.n)
+        gen = await self._claim(person, chat)
         try:
             accepted = await self._assign(_assigned(author, ticket, owner, gen, n=command.n), gen, owner, author.origin)
         except ChatClosedError:
@@ -106,6 +109,15 @@ class Assigning:
         except MissingChat:
             await self._chats.rebase(draft.ticket)
             return await self._chats.log.assign(draft, gen=gen, participant=owner, origin=origin)
+
+
+def _check_n(chat: LiveChat, owner: Participant, device: str, n: int) -> None:
+    """Before the queue hands the chat over: an error has to mean that nothing happened."""
+    last = chat.last_n.get(f"{owner.id}:{device}", 0)
+    if n > last + 1:
+        raise GapError(last_n=last)
+    if n <= last:
+        raise ConflictError
 
 
 def _owner(author: Author, ticket: int) -> Participant:

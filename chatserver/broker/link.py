@@ -149,6 +149,7 @@ def as_error(reply: Any) -> UnavailableError | None:
     return None
 
 
+_PING: bytes = _pack((b"PING",))
 _complained: dict[str, float] = {}
 
 
@@ -211,6 +212,7 @@ class _Wire(asyncio.Protocol):
         self._waiting: deque[tuple[Done, float]] = deque()
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
+        self._heard_at = 0.0
 
     async def start(self) -> None:
         try:
@@ -253,6 +255,7 @@ class _Wire(asyncio.Protocol):
         self._lost.clear()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         self._reader.feed(data)
         gets = self._reader.gets
         if self.on_reply and self.up:
@@ -329,5 +332,10 @@ class _Wire(asyncio.Protocol):
         while not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._lost.wait(), 1.0)
+            if self.on_reply:
+                # Nobody waits for a reply here: only an answer to PING tells a quiet connection from a dead one.
+                self.send(_PING, None)
+                if loop.time() - self._heard_at > SILENT_SECONDS and self._transport:
+                    self._transport.abort()
             if self._waiting and loop.time() - self._waiting[0][1] > SILENT_SECONDS and self._transport:
                 self._transport.abort()

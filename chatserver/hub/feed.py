@@ -27,6 +27,7 @@ from chatserver.errors import ChatError, NotFoundError
 from chatserver.hub.connection import Connection
 from chatserver.model.person import Participant
 from chatserver.stores.chats import ChatPage, Chats
+from chatserver.wire import close_codes
 
 if TYPE_CHECKING:
     from chatserver.wire.codec import Codec
@@ -85,11 +86,6 @@ class Reader:
         for payload, encoded in held:
             self.give(payload, encoded)
 
-    def hold(self) -> None:
-        """Another page is being read."""
-        if self._held is None:
-            self._held = []
-
 
 class Feed:
     """The chat's channel in this process."""
@@ -103,12 +99,15 @@ class Feed:
         self._last: int | None = None
         self._pending: list[bytes] = []
         self._refill: asyncio.Task[None] | None = None
+        self._stale = False  # something may have been missed before the first page was there
 
     def begin(self, epoch: int, seq: int) -> None:
         """A page has been read up to `seq`: the order counts from there."""
         if self._last is None:
             self._epoch, self._last = epoch, seq
             self._take_pending()
+            if self._stale:
+                self.refill()
 
     def push(self, payload: bytes) -> None:
         """A message of the channel."""
@@ -123,7 +122,10 @@ class Feed:
 
     def refill(self) -> None:
         """Something may be missing: read the log."""
-        if self._last is not None and self._refill is None:
+        if self._last is None:
+            self._stale = True
+        elif self._refill is None:
+            self._stale = False
             self._refill = asyncio.create_task(self._read_log(), name=f"refill {self.ticket}")
 
     def stop(self) -> None:
@@ -161,7 +163,10 @@ class Feed:
             while await self._read_page():
                 pass
         except NotFoundError:
+            # Lost before it was durable. Whoever has it in an outbox opens it again, once they know.
             log.error("feed.gone", ticket=self.ticket)
+            for reader in list(self.readers.values()):
+                reader.connection.close(close_codes.STATE_LOST, "the chat was lost")
         finally:
             self._refill = None
         self._take_pending()

@@ -15,7 +15,7 @@ import structlog
 from chatserver.broker.event import event_seq, for_staff_only
 from chatserver.broker.keys import CONTROL, chat_key, ticket_of_channel, topic_channel
 from chatserver.broker.link import Link
-from chatserver.errors import ChatError, InvalidCommandError, NotFoundError, UnavailableError
+from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.hub.connection import Connection
 from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.places import QueuePlaces
@@ -181,6 +181,8 @@ class Hub:
             UnavailableError: Redis or the database do not answer.
         """
         self.check_room(connection, position.ticket)
+        if connection not in self.connections:
+            raise UnavailableError("This connection has ended.")
         feed = self._feed(position.ticket)
         reader = Reader(connection)
         feed.readers[connection] = reader
@@ -227,6 +229,12 @@ class Hub:
         feed = self._feeds.get(ticket)
         reader = feed.readers.get(connection) if feed else None
         return reader.me if reader else None
+
+    def read_to(self, connection: Connection, ticket: int) -> int:
+        """The newest entry that this connection was given, or that its page has named."""
+        feed = self._feeds.get(ticket)
+        reader = feed.readers.get(connection) if feed else None
+        return reader.last if reader else 0
 
     async def read_page(self, person: Person, position: Attach | Position) -> ChatPage:
         """A page for somebody who may see the chat. A customer's page is never empty only because staff wrote a lot.
@@ -310,14 +318,14 @@ class Hub:
             NotFoundError: no such topic, or not for this person.
             UnavailableError: Redis does not answer.
         """
-        if not may_watch(connection.person, topic):
+        if not may_watch(connection.person, topic) or connection not in self.connections:
             raise NotFoundError
         feed = self._topic(topic)
         connection.topics.add(topic)
         try:
             await _wait(feed.subscribed)
             await feed.watch(connection, id)
-        except ChatError:
+        except BaseException:
             self._unwatch(feed, connection)
             raise
 

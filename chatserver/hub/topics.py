@@ -10,6 +10,8 @@ from chatserver.hub.connection import Connection
 from chatserver.hub.feed import Encoded
 from chatserver.stores.queue import Queue
 
+RETRY_SECONDS = 0.5
+
 
 class TopicFeed:
     """One topic's channel. A watcher gets a snapshot and then every later version; a renewed subscription gives a new
@@ -23,6 +25,7 @@ class TopicFeed:
         self.listeners: list[TopicListener] = []
         self._queue = queue
         self._again: asyncio.Task[None] | None = None
+        self._renewals = 0
 
     @property
     def idle(self) -> bool:
@@ -42,15 +45,15 @@ class TopicFeed:
             listener.changed()
 
     async def watch(self, connection: Connection, id: int | None) -> None:
-        """Sends the snapshot, then what came while it was made."""
+        """Sends the snapshot, then what came while it was made. A second watch of the same topic begins it again."""
         held: list[tuple[int, Encoded]] = []
         self.watchers[connection] = held
         state = await self._queue.snapshot(self.topic)
-        if self.watchers.get(connection) is not held:
-            return  # unwatched, or watched again, meanwhile
         name = "waiting" if self.topic.startswith("department:") else "chats"
         fields = {name: state.items, "count": state.count}
         connection.offer(connection.codec.encode(_snapshot(id, self.topic, state.version, fields)))
+        if self.watchers.get(connection) is not held:
+            return  # watched again meanwhile, or no longer: that one goes on
         self.watchers[connection] = None
         for version, encoded in held:
             if version > state.version:
@@ -58,17 +61,25 @@ class TopicFeed:
 
     def renewed(self) -> None:
         """The subscription was lost for a while: whoever watches begins again."""
+        self._renewals += 1
         if self._again is None or self._again.done():
             self._again = asyncio.create_task(self._watch_again(), name=f"snapshot {self.topic}")
 
     async def _watch_again(self) -> None:
-        for connection in list(self.watchers):
-            try:
-                await self.watch(connection, None)
-            except UnavailableError:
-                self.watchers[connection] = None  # the next confirmation of the subscription tries again
+        done = 0
+        while done != self._renewals:
+            done = self._renewals
+            for connection in list(self.watchers):
+                await self._watch_one_again(connection)
         for listener in self.listeners:
             listener.changed()
+
+    async def _watch_one_again(self, connection: Connection) -> None:
+        while connection in self.watchers:
+            try:
+                return await self.watch(connection, None)
+            except UnavailableError:
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 class TopicListener:

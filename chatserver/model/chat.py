@@ -63,6 +63,7 @@ class LiveChat:
     reads_version: str = "0"
     participants: tuple[Participant, ...] = ()
     reads: Mapping[str, int] = field(default_factory=dict)
+    last_n: Mapping[str, int] = field(default_factory=dict)  # by "participant:device"
 
     @classmethod
     def from_meta(cls, ticket: int, flat: list[bytes]) -> LiveChat:
@@ -95,6 +96,11 @@ class LiveChat:
                 if name.startswith(b"p:")
             ),
             reads={name[2:].decode(): int(seq) for name, seq in meta.items() if name.startswith(b"r:")},
+            last_n={
+                name[2:].decode(): int.from_bytes(window[:4], "big")
+                for name, window in meta.items()
+                if name.startswith(b"w:")
+            },
         )
 
     def participant_of(self, person_id: str) -> Participant | None:

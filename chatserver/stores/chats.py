@@ -22,6 +22,7 @@ from chatserver.stores.survivors import Meta, Survivors
 from transcripts.entry import Entry
 from transcripts.errors import StoreUnavailableError
 from transcripts.store import Rebased, Store
+from transcripts.ticket import is_ticket
 
 WAIT_FOR_REBASE_SECONDS = 0.05
 RECONCILE_TRIES = 5  # people go on writing meanwhile
@@ -59,10 +60,10 @@ class Chats:
         """
         status, chat, events = await self._logged(ticket, epoch, seq, entry_id, limit)
         if status == "trimmed" and not await self._is_entry(ticket, seq, entry_id):
-            status, (_, chat, events) = "reset", await self.log.page(ticket, limit=limit)
+            status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
         if status == "reset" and await self._lost_entries(chat):
             await self.reconcile(ticket)
-            status, (_, chat, events) = "reset", await self.log.page(ticket, limit=limit)
+            status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
         after = 0 if status == "reset" else seq
         events = await self._with_history(chat, after, events, limit)
         last = event_seq(events[-1]) if events else after
@@ -131,6 +132,7 @@ class Chats:
         Raises:
             NotFoundError: SQL does not have it.
         """
+        await self._check_recorded(ticket)
         token = new_token()
         while not await self.log.lock_rebase(ticket, token):
             if await self.log.exists(ticket):
@@ -142,6 +144,15 @@ class Chats:
         finally:
             # A lock left behind would hold up everybody who asks for this ticket until it runs out.
             await self.log.unlock_rebase(ticket, token)
+
+    async def _check_recorded(self, ticket: int) -> None:
+        """A number that nobody has costs one look, not a lock and a write."""
+        try:
+            recorded = is_ticket(ticket) and await self.store.chat(ticket)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+        if not recorded:
+            raise NotFoundError
 
     async def _fill(self, ticket: int, token: str) -> None:
         epoch = new_epoch()
@@ -168,15 +179,17 @@ class Chats:
         token = new_token()
         if not await self.log.lock_rebase(ticket, token):
             return  # somebody is at it; whoever found the contradiction looks again
-        for _ in range(RECONCILE_TRIES):
-            try:
+        try:
+            for _ in range(RECONCILE_TRIES):
                 live, events = await self.log.whole(ticket)
-            except MissingChat:
-                return  # the next touch rebuilds it
-            survivors = await self._survivors(live, events)
-            if await self.log.replace(live, token, survivors.events, _flat(survivors.meta)):
-                log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
-                return
+                survivors = await self._survivors(live, events)
+                if await self.log.replace(live, token, survivors.events, _flat(survivors.meta)):
+                    log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
+                    return
+        except MissingChat:
+            return  # the next touch rebuilds it
+        finally:
+            await self.log.unlock_rebase(ticket, token)
 
     async def _survivors(self, live: LiveChat, events: list[bytes]) -> Survivors:
         epoch = new_epoch()
@@ -198,7 +211,7 @@ class Chats:
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:
         entries = await self._entries(ticket, seq - 1, 1)
-        return bool(entries) and entries[0].seq == seq and entries[0].entry_id == entry_id
+        return bool(entries) and entries[0].seq == seq and entry_id in ("", entries[0].entry_id)  # ours have no id
 
     async def _entries(self, ticket: int, after: int, limit: int) -> list[Entry]:
         try:

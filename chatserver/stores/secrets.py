@@ -19,6 +19,7 @@ REVOKED_SECONDS = 400 * 86_400  # as long as the longest-lived token (a customer
 TRIES, TRIES_SECONDS = 5, 15 * 60
 TRIES_PER_DAY = 100
 SIGN_IN_TRIES = 10
+OPENS, OPENS_SECONDS = 60, 600
 
 # Takes a try from each counter unless one of them is used up.
 # KEYS counters   ARGV limit seconds a counter   -> 0 | seconds to wait
@@ -155,6 +156,14 @@ class Secrets:
     async def give_back_sign_in_try(self, email: str, address: str) -> None:
         """The try was right."""
         await self._give_back(*_tries("sign-in", email, address, SIGN_IN_TRIES))
+
+    async def take_open(self, customer_id: str) -> None:
+        """Counts a chat that a customer opens.
+
+        Raises:
+            RateLimitedError: 60 in 10 min.
+        """
+        await self._take_tries((f"open:{customer_id}", OPENS, OPENS_SECONDS))
 
     async def take(self, name: str, address: str, *, limit: int, seconds: int) -> None:
         """Counts one of anything else that an address may do only so often.

@@ -89,7 +89,7 @@ class SocketApp:
         if scope["path"] != "/ws":
             await _deny(send, 404, "The socket is at /ws.")
         elif headers.get(b"origin", "").lower() not in self._origins:
-            log.warning("socket.origin_refused", origin=headers.get(b"origin", ""), allowed=sorted(self._origins))
+            log.warning("socket.origin_refused", origin=headers.get(b"origin", "")[:200], allowed=sorted(self._origins))
             await _deny(send, 403, "This origin may not open a socket here.")
         elif codec is None:
             await _deny(send, 400, "Offer the subprotocol chat.v1.msgpack or chat.v1.json.")

@@ -17,6 +17,7 @@ from chatserver.web.services import Services
 
 SESSIONS_PER_MINUTE = 120  # of one address prefix: a whole office may open the shop at once
 PROBLEMS_PER_MINUTE = 30
+PASSES_PER_MINUTE = 300  # of one person: many tabs, a flaky network
 
 log = structlog.get_logger()
 
@@ -90,7 +91,9 @@ class CustomerApi:
         """A pass for one connection."""
         check_same_origin(request, self._origins)
         await read_body(request, Nothing)
-        token = await self._services.secrets.new_pass(await pass_holder(request, self._services))
+        holder = await pass_holder(request, self._services)
+        await self._services.secrets.take("pass", holder.person_id, limit=PASSES_PER_MINUTE, seconds=60)
+        token = await self._services.secrets.new_pass(holder)
         return _json({"pass": token, "expires_in_ms": PASS_SECONDS * 1000})
 
     async def problem(self, request: Request) -> Response:

@@ -32,7 +32,7 @@ async def on_chat_error(request: Request, exc: Exception) -> Response:
 
 async def on_store_error(request: Request, exc: Exception) -> Response:
     """The database does not answer."""
-    log.warning("http.store_unavailable", path=request.url.path, error=str(exc))
+    log.warning("http.store_unavailable", path=request.url.path[:200], error=str(exc))
     return answer(UnavailableError(retry_after_ms=2_000))
 
 
@@ -51,7 +51,7 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
 
 async def on_bug(request: Request, exc: Exception) -> Response:
     """A mistake of ours: logged with its traceback, answered without."""
-    log.error("http.failed", path=request.url.path, exc_info=exc)
+    log.error("http.failed", path=request.url.path[:200], exc_info=exc)
     return answer(UnavailableError("Something went wrong here. Try again.", retry_after_ms=2_000))
 
 

@@ -61,6 +61,8 @@ def address_prefix(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return "local"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped  # a dual-stack socket shows IPv4 like this
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 

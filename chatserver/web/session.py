@@ -61,6 +61,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lines: dict[int, deque[commands.Command]] = {}
         self._greeting = False
+        self._closed = False
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_SECONDS, self._close, close_codes.NO_HELLO, "no hello")
 
@@ -68,6 +69,8 @@ class Session:
 
     def on_frame(self, data: bytes | str) -> None:
         """A whole message has arrived."""
+        if self._closed or (self._connection and not self._connection.open):
+            return
         if self._connection:
             self._services.hub.heard(self._connection)
         id_: int | None = None
@@ -86,7 +89,9 @@ class Session:
 
     def on_closed(self) -> None:
         """The connection is gone."""
+        self._closed = True
         self._hello_timer.cancel()
+        self._lines.clear()
         for task in self._tasks:
             task.cancel()
         if self._connection:
@@ -147,7 +152,7 @@ class Session:
         try:
             await self._handler(command)
         finally:
-            for waiting in self._lines.pop(ticket, ()):
+            for waiting in () if self._closed else self._lines.pop(ticket, ()):
                 try:
                     if ticket in self._lines:
                         self._lines[ticket].append(waiting)
@@ -310,7 +315,8 @@ class Session:
     def _read(self, command: commands.Read) -> None:
         assert self._author and self._connection
         participant = self._services.hub.participant(self._connection, command.ticket)
-        if participant and participant.speaks and command.seq > self._read_to.get(command.ticket, 0):
+        top = self._services.hub.read_to(self._connection, command.ticket)
+        if participant and participant.speaks and self._read_to.get(command.ticket, 0) < command.seq <= top:
             self._read_to[command.ticket] = command.seq
             self._services.messages.read(self._author, command.ticket, participant, command.seq)
 
@@ -335,6 +341,7 @@ class Session:
     async def _open_chat(self, command: commands.OpenChat) -> None:
         assert self._connection and self._author
         self._services.hub.check_room(self._connection)
+        await self._services.secrets.take_open(self._author.person.id)
         opened = await self._services.opening.open_chat(self._author, command, site=self._site)
         page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
         self._reply(

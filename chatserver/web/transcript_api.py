@@ -49,11 +49,11 @@ class TranscriptApi:
         """Paths of transcripts."""
         return [
             Route("/api/v1/transcript-views", self.open_view, methods=["POST"]),
-            Route("/api/v1/transcript-views/{ticket:int}", self.view, methods=["GET"]),
-            Route("/api/v1/transcript-views/{ticket:int}/export.json", self.view_export, methods=["GET"]),
+            Route("/api/v1/transcript-views/{ticket}", self.view, methods=["GET"]),
+            Route("/api/v1/transcript-views/{ticket}/export.json", self.view_export, methods=["GET"]),
             Route("/api/v1/transcripts", self.search, methods=["GET"]),
-            Route("/api/v1/transcripts/{ticket:int}", self.staff_view, methods=["GET"]),
-            Route("/api/v1/transcripts/{ticket:int}/export.json", self.staff_export, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket}", self.staff_view, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket}/export.json", self.staff_export, methods=["GET"]),
             Route("/.well-known/chat-seal-keys.json", self.seal_keys, methods=["GET"]),
         ]
 
@@ -91,7 +91,7 @@ class TranscriptApi:
 
     async def _viewed(self, request: Request) -> Chat:
         fields = self._services.signer.check("view", bearer(request))
-        if fields is None or fields["ticket"] != request.path_params["ticket"]:
+        if fields is None or fields["ticket"] != _ticket(request):
             raise UnauthenticatedError("This view has ended: open the transcript again.")
         chat = await self._services.store.chat(fields["ticket"])
         if chat is None or chat.access_gen != fields["access_gen"]:
@@ -105,7 +105,7 @@ class TranscriptApi:
         agent = await signed_in_agent(request, self._services)
         params = request.query_params
         limit = params.get("limit", "20")
-        if not (limit.isascii() and limit.isdigit()) or not 1 <= int(limit) <= MAX_RESULTS:
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= 3) or not 1 <= int(limit) <= MAX_RESULTS:
             raise InvalidCommandError(f"limit has to be a number from 1 to {MAX_RESULTS}.")
         scope = (
             Scope.staff()
@@ -141,8 +141,8 @@ class TranscriptApi:
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
-        ticket = request.path_params["ticket"]
-        chat = await self._services.store.chat(ticket) if is_ticket(ticket) else None
+        ticket = _ticket(request)
+        chat = await self._services.store.chat(ticket) if ticket else None
         if chat is None or not agent.sees_department(chat.department or ""):
             raise NotFoundError("There is no such transcript, or it is not for you.")
         return agent, chat
@@ -211,6 +211,12 @@ class TranscriptApi:
 def _department(departments: dict[str, Any], id_: str | None) -> dict[str, str]:
     known = departments.get(id_ or "")
     return {"id": id_ or "", "name": known.name if known else id_ or ""}
+
+
+def _ticket(request: Request) -> int | None:
+    """The ticket in the path; None for what cannot be one."""
+    text = request.path_params["ticket"]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 and is_ticket(int(text)) else None
 
 
 def _after(request: Request) -> int:

@@ -15,13 +15,13 @@ Number = Annotated[int, Meta(ge=0, lt=2**32)]
 # A ticket is a counter and a check digit: it may outgrow 32 bits long after everything else.
 Ticket = Annotated[int, Meta(ge=1, lt=2**53)]
 N = Annotated[int, Meta(ge=1, lt=2**32)]
-Device = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+Device = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}\Z")]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Url = Annotated[str, Meta(max_length=2000)]
 # The limit of a text is checked by the action, so that it is answered `too_big`; this one bounds the work on a hostile
 # frame.
 Text = Annotated[str, Meta(max_length=40_000)]
-Keep = Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=16)]
+Keep = Annotated[list[Annotated[str, Meta(pattern=r"^[a-z_]{1,32}\Z")]], Meta(max_length=16)]
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class OpenChat(Command, frozen=True):
     """A chat with its first message."""
 
     id: Number
-    chat_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    chat_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     text: Text
     claim: Annotated[str, Meta(max_length=1000)] | None = None
     department: Short | None = None
@@ -81,8 +81,8 @@ class OpenChat(Command, frozen=True):
     order: Short | None = None
     product: Short | None = None
     name: Short | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^\s@]+@[^\s@]+$")] | None = None
-    locale: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,35}$")] | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^\x00-\x20\x7f@]+@[^\x00-\x20\x7f@]+\Z")] | None = None
+    locale: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,35}\Z")] | None = None
     page_url: Url | None = None
     regarding: Annotated[list[Ticket], Meta(max_length=16)] = []
     keep: Keep = []

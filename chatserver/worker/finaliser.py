@@ -7,16 +7,17 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from transcripts.search import Search
 
 from chatserver.broker.keys import chat_key, ticket_work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
+from chatserver.errors import UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.stores.queue import Queue
 from chatserver.worker.leases import Leases
-from transcripts.errors import HoleError
+from transcripts.errors import HoleError, StoreUnavailableError
 from transcripts.seal import Sealer
+from transcripts.search import Search
 from transcripts.store import Store
 
 EVERY_SECONDS = 0.5
@@ -44,11 +45,21 @@ class Finaliser:
         lists = await asyncio.gather(*(self._log.work(b"fin", number, limit=50) for number in held))
         done = 0
         for ticket in [ticket for found in lists for ticket in found]:
-            done += await self._finish(ticket)
+            done += await self._try_to_finish(ticket)
         self._round += 1
         if held and self._round % ORPHANS_EVERY == 0:
             done += await self._finish_orphans()
         return done
+
+    async def _try_to_finish(self, ticket: int) -> bool:
+        """One chat that cannot be finished holds up no other."""
+        try:
+            return await self._finish(ticket)
+        except (UnavailableError, StoreUnavailableError):
+            raise
+        except Exception:
+            log.exception("finaliser.failed", ticket=ticket)
+            return False
 
     async def _finish(self, ticket: int) -> bool:
         meta = await self._link.call(b"HGETALL", chat_key(ticket, b":m"))

@@ -16,7 +16,7 @@ import structlog
 from chatserver.broker.event import durable_event
 from chatserver.broker.keys import chat_key, partition, work_list
 from chatserver.broker.link import Link
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.stores.chats import Chats
 from chatserver.stores.history import entry_of_event, opening_of, recorded
@@ -75,9 +75,12 @@ class Persister:
         tickets = await self._dirty_tickets()
         if not tickets:
             return 0
-        read = await asyncio.gather(*(self._read(ticket) for ticket in tickets))
+        read = await asyncio.gather(*(self._read(ticket) for ticket in tickets), return_exceptions=True)
         gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
-        dirty = [found for found in read if found is not None]
+        dirty = [found for found in read if isinstance(found, _Dirty)]
+        self._set_aside(
+            {ticket: found for ticket, found in zip(tickets, read, strict=True) if isinstance(found, Exception)}
+        )
         appended = await self._store.append([one.batch() for one in dirty])
         await self._reconcile({*appended.stale, *appended.conflicts})
         settled = [one for one in dirty if one.chat.ticket in appended.durable]
@@ -97,25 +100,37 @@ class Persister:
         if not meta:
             return None
         chat = LiveChat.from_meta(ticket, meta)
-        start = b"%d-0" % (chat.durable + 1)
-        found = await self._link.call(b"XRANGE", chat_key(ticket, b":x"), start, b"+", b"COUNT", ENTRIES_A_CHAT)
+        start, end = b"%d-0" % (chat.durable + 1), b"%d-0" % chat.seq  # what is newer may be by people we have not read
+        found = await self._link.call(b"XRANGE", chat_key(ticket, b":x"), start, end, b"COUNT", ENTRIES_A_CHAT)
         return _Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found))
 
     async def _settle(self, settled: list[_Dirty], durable: dict[int, int], gone: list[int]) -> None:
         by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}
-        for one in settled:
-            ticket, seq = one.chat.ticket, durable[one.chat.ticket]
+
+        def settle(ticket: int, epoch: int, seq: int, reads_version: str) -> None:
             keys, args = by_partition.setdefault(partition(ticket), ([], []))
             keys += [chat_key(ticket, b":m"), chat_key(ticket, b":x")]
-            event = durable_event(ticket, one.chat.epoch, seq)
-            args += [ticket, chat_key(ticket), one.chat.epoch, seq, one.chat.reads_version, event]
+            event = durable_event(ticket, epoch, seq)
+            args += [ticket, chat_key(ticket), epoch, seq, reads_version, event]
+
+        for one in settled:
+            settle(one.chat.ticket, one.chat.epoch, durable[one.chat.ticket], one.chat.reads_version)
+        for ticket in gone:
+            settle(ticket, 0, 0, "0")  # off the list, if it still has no keys
         await asyncio.gather(
             *(
                 self._link.script("settle", [work_list(b"dirty", number), *keys], args)
                 for number, (keys, args) in by_partition.items()
-            ),
-            *(self._link.call(b"ZREM", work_list(b"dirty", partition(ticket)), ticket) for ticket in gone),
+            )
         )
+
+    def _set_aside(self, failed: dict[int, Exception]) -> None:
+        """One chat that cannot be read holds up no other."""
+        for ticket, error in failed.items():
+            if isinstance(error, UnavailableError):
+                raise error
+            log.error("persister.unreadable", ticket=ticket, error=repr(error)[:200])
+            self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
 
     async def _reconcile(self, refused: set[int]) -> None:
         """The live log and SQL contradict each other: SQL counts. A chat that cannot be put right is left alone for a

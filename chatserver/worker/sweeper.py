@@ -76,6 +76,19 @@ class Sweeper:
             raise
         except ChatError as error:
             log.warning("sweeper.dropped", ticket=ticket, why=error.code)
+            await self._back_to_the_queue(ticket)
             return False
         log.warning("sweeper.confirmed", ticket=ticket, gen=gen)
         return True
+
+    async def _back_to_the_queue(self, ticket: int) -> None:
+        """The agent is no longer there, or another one owns the chat: the hand-over ends here."""
+        try:
+            chat = await self._chats.head(ticket)
+        except NotFoundError:
+            await self._queue.confirm(ticket)
+            return
+        if chat.state == "queued":
+            await self._queue.remove(ticket, department=chat.info.department)
+            await self._waiting.enqueue(ticket, chat.info, chat.opened_at, None)
+        await self._queue.confirm(ticket)
