@@ -67,7 +67,7 @@ async def test_second_device_of_the_owner_joins_in(people: People) -> None:
     desk = await people.staff("ann")
     ack = await desk.call("take_chat", ticket=talk.ticket, n=1)
     assert (ack["dup"], ack["gen"], ack["seq"]) == (True, talk.gen, talk.taken["seq"])
-    await desk.call("post_message", ticket=talk.ticket, n=1, text="From my desk", gen=ack["gen"])
+    await desk.call("post_message", ticket=talk.ticket, n=2, text="From my desk", gen=ack["gen"])
     assert (await talk.customer.until("entry", kind="message"))["name"] == "Ann"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.client import JSON, Api, Socket, new_chat_key, new_device
-from tests.support.server import PASSWORD, RunningServer, make_agent
+from tests.support.server import PASSWORD, RunningServer, make_agents
 
 # One agent in two departments, a colleague, somebody in another department only, and a supervisor of all.
 STAFF: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -20,13 +19,7 @@ STAFF: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def add_staff(server: RunningServer, *who: str) -> None:
     """Puts these members of staff into the server's database."""
-
-    def add(login: str) -> None:
-        name, role, departments = STAFF[login]
-        make_agent(server.data, f"{login}@shop.example", name, role=role, departments=departments)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(add, who or STAFF))
+    make_agents(server.data, [(f"{login}@shop.example", *STAFF[login]) for login in who or STAFF])
 
 
 @dataclass

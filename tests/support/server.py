@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -61,14 +62,39 @@ def alive(pid: int) -> bool:
         return False
 
 
-def make_agent(data: Path, email: str, name: str, *, role: str = "agent", departments: Sequence[str] = ()) -> None:
-    """Adds a member of staff by the command line."""
-    options = [part for department in departments for part in ("--department", department)]
-    done = chatserver(
-        *("agent", "add", email, "--name", name, "--role", role, *options, "--password-stdin", "--data", data),
-        stdin=PASSWORD + "\n",
+# Several commands in one process: starting Python and its imports is what takes the time.
+_MANY = """
+import json, sys
+from chatserver.cli import cli
+for args in json.loads(sys.argv[1]):
+    cli(args, standalone_mode=False)
+"""
+
+
+def make_agents(data: Path, agents: Sequence[tuple[str, str, str, Sequence[str]]]) -> None:
+    """Adds members of staff (email, name, role, departments) by `chatserver agent add`."""
+    commands = [
+        [
+            *("agent", "add", email, "--name", name, "--role", role, "--password-stdin", "--data", str(data)),
+            *(part for department in departments for part in ("--department", department)),
+        ]
+        for email, name, role, departments in agents
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _MANY, json.dumps(commands)],
+        env=clean_environment(),
+        input=f"{PASSWORD}\n" * len(commands),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def make_agent(data: Path, email: str, name: str, *, role: str = "agent", departments: Sequence[str] = ()) -> None:
+    """Adds one member of staff."""
+    make_agents(data, [(email, name, role, departments)])
 
 
 class RunningServer:
@@ -138,7 +164,7 @@ class RunningServer:
     def is_ready(self) -> bool:
         """What `/readyz` says."""
         try:
-            return httpx.get(f"{self.base}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.base}/readyz", timeout=5, verify=False).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -85,7 +85,7 @@ async def test_hand_over_that_nobody_confirmed(victims: People, link: Link) -> N
     # The agent comes back and finds the chat in hand.
     taken = await agent.call("take_chat", ticket=opened["ticket"], n=1)
     assert (taken["dup"], taken["gen"], taken["entry_id"]) == (True, gen, assigned["entry_id"])
-    await agent.call("post_message", ticket=opened["ticket"], n=1, text="Here I am", gen=gen)
+    await agent.call("post_message", ticket=opened["ticket"], n=2, text="Here I am", gen=gen)
     assert (await customer.until("entry", kind="message"))["text"] == "Here I am"
 
 
