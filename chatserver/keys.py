@@ -43,6 +43,19 @@ class Keys:
         )
 
 
+def seal_key(data: Path, env: Mapping[str, str]) -> bytes:
+    """The key that seals, for reading only: nothing is made.
+
+    Raises:
+        ConfigError: it is not there, or not a key.
+    """
+    given = env.get("CHAT_SEAL_KEY")
+    path = data / "keys" / "seal.key"
+    if not given and not path.exists():
+        raise ConfigError(f"There is no seal key {path.absolute()} (use --keys FILE, or CHAT_SEAL_KEY)")
+    return _load("seal", data / "keys", given)
+
+
 def _load(name: str, folder: Path, given: str | None) -> bytes:
     if given:
         return _parse(f"CHAT_{name.upper()}_KEY", given)

@@ -49,5 +49,5 @@ def add(
 
 
 async def _add(new: NewAgent, data: Path | None) -> None:
-    async with database(settings_of(data=data)) as engine:
+    async with database(settings_of(data=data), create=True) as engine:
         await Directory(engine).add_agent(new)

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.config import Settings
+from chatserver.errors import ConfigError
 from chatserver.preflight import migrate
 from transcripts.database import open_database
 
@@ -24,9 +26,36 @@ def settings_of(**options: object) -> Settings:
     return Settings.from_env(os.environ).with_options(**options)
 
 
+def require_installation(settings: Settings) -> None:
+    """For commands that only read: a wrong folder is said, and not filled with an empty installation.
+
+    With CHAT_DATABASE_URL the database counts as the installation; if it is a file, the file has to be there.
+
+    Raises:
+        ConfigError: there is nothing to read.
+    """
+    url = make_url(settings.database)
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if file is None or Path(file).exists():
+        return
+    if settings.database_url:
+        raise ConfigError(f"There is no installation in {Path(file).absolute()} (CHAT_DATABASE_URL)")
+    raise ConfigError(f"There is no installation in {settings.data.absolute()} (use --data, or CHAT_DATA)")
+
+
 @contextlib.asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The installation's database, with its tables up to date."""
+async def database(settings: Settings, *, create: bool = False) -> AsyncIterator[AsyncEngine]:
+    """The installation's database, with its tables up to date.
+
+    Args:
+        settings: where it is.
+        create: make an installation where there is none.
+
+    Raises:
+        ConfigError: there is none, or it cannot be used.
+    """
+    if not create:
+        require_installation(settings)
     await migrate(settings)
     engine = open_database(settings.database)
     try:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
+import unicodedata
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,21 +17,22 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
-from transcripts.importer import import_lines
-from transcripts.search import Scope, Search
 
-from chatserver.cli.common import data_option, database, settings_of
+from chatserver.cli.common import data_option, database, require_installation, settings_of
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
-from chatserver.keys import Keys
+from chatserver.keys import Keys, seal_key
 from chatserver.stores.directory import Directory
 from chatserver.stores.history import frame_of_entry
 from chatserver.stores.migrate import DEFAULT_SITE
 from chatserver.stores.tickets import lease
 from transcripts.chat import Chat
 from transcripts.entry import Entry
+from transcripts.errors import ImportLineError
 from transcripts.export import as_json
+from transcripts.importer import import_lines
 from transcripts.seal import Sealer, SealKey
+from transcripts.search import Scope, Search
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket, ticket_of
 from transcripts.verify import verify
@@ -51,6 +55,13 @@ def transcripts() -> None:
 def import_command(file: BinaryIO, as_json_lines: bool, data: Path | None) -> None:
     """Import finished chats from JSON lines; the same file again changes nothing. Prints external_id and ticket of
     each.
+
+    A line is one chat:
+
+    {"external_id": "t-1", "topic": "Returns", "entries": [{"role": "customer", "text": "Hello?", "at":
+    "2025-03-09T14:00:00Z"}]}
+
+    All fields are in docs/importing.md.
     """
     asyncio.run(_import(file, settings_of(data=data)))
 
@@ -59,7 +70,8 @@ async def _import(file: BinaryIO, settings: Settings) -> None:
     sealer_key = SealKey.from_bytes(Keys.load(settings.data, os.environ).seal)
     lines = [line.decode(errors="replace") for line in file]
     encode = msgspec.json.Encoder().encode
-    async with database(settings) as engine:
+    done = 0
+    async with database(settings, create=True) as engine:
         with _progress("Importing", len(lines)) as advance:
             found = import_lines(
                 engine,
@@ -69,8 +81,13 @@ async def _import(file: BinaryIO, settings: Settings) -> None:
                 sealer=Sealer(engine, sealer_key),
                 on_progress=advance,
             )
-            async for one in found:
-                sys.stdout.buffer.write(encode({"external_id": one.external_id, "ticket": one.ticket}) + b"\n")
+            try:
+                async for one in found:
+                    sys.stdout.buffer.write(encode({"external_id": one.external_id, "ticket": one.ticket}) + b"\n")
+                    done += 1
+            except ImportLineError as exc:
+                before = "1 chat before it was" if done == 1 else f"{done} chats before it were"
+                raise ConfigError(f"{exc}; {before} imported; mend the line and run again") from exc
     sys.stdout.buffer.flush()
 
 
@@ -115,15 +132,35 @@ class _progress:
 # -- search, show
 
 
-@transcripts.command("search")
-@click.argument("query")
+class _QueryCommand(click.Command):
+    """A query may begin with a hyphen (`-red`: without that word): only what begins with two is an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        taking = {name for it in self.params if isinstance(it, click.Option) and not it.is_flag for name in it.opts}
+        options: list[str] = []
+        words: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                words += rest
+            elif arg in taking:
+                options += [arg, *islice(rest, 1)]
+            elif arg.startswith("--") or arg == "-h":
+                options.append(arg)
+            else:
+                words.append(arg)
+        return super().parse_args(ctx, [*options, "--", *words])
+
+
+@transcripts.command("search", cls=_QueryCommand)
+@click.argument("query", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
 @click.option("--tz", default="UTC", show_default=True, help="Zone of the days in after:, before:, on:.")
 @json_option
 @data_option
-def search_command(query: str, limit: int, tz: str, as_json_lines: bool, data: Path | None) -> None:
+def search_command(query: tuple[str, ...], limit: int, tz: str, as_json_lines: bool, data: Path | None) -> None:
     """Find chats: words, "phrases", prefix*, -not, ticket: order: agent: customer: topic: from: after: before: on: …"""
-    asyncio.run(_search(query, limit, tz, as_json_lines, settings_of(data=data)))
+    asyncio.run(_search(" ".join(query), limit, tz, as_json_lines, settings_of(data=data)))
 
 
 async def _search(query: str, limit: int, tz: str, as_json_lines: bool, settings: Settings) -> None:
@@ -145,13 +182,15 @@ async def _search(query: str, limit: int, tz: str, as_json_lines: bool, settings
             }
             click.echo(msgspec.json.encode(fields).decode())
         else:
-            marked = "".join(click.style(text, bold=True) if match else text for text, match in hit.snippet)
+            marked = "".join(
+                click.style(_line(text), bold=True) if match else _line(text) for text, match in hit.snippet
+            )
             head = "  ".join(
                 part
                 for part in (f"#{hit.ticket}", _day(hit.opened_at), hit.customer_name, hit.topic, hit.order)
                 if part
             )
-            click.echo(f"{head}\n    {marked}")
+            click.echo(f"{_line(head)}\n    {marked}")
     if not found.results and not as_json_lines:
         click.echo("Nothing found.", err=True)
 
@@ -190,12 +229,24 @@ async def _show(ticket: str, as_json_lines: bool, settings: Settings) -> None:
         chat.order,
         chat.owner_name,
     )
-    click.echo("  ".join(part for part in parts if part) + "  (times in UTC)")
+    click.echo(_line("  ".join(part for part in parts if part)) + "  (times in UTC)")
     for entry in entries:
-        who = entry.name or entry.role
-        said = entry.text if entry.text is not None else ("(erased)" if entry.erased_at else f"[{entry.kind}]")
-        note = " (note)" if entry.kind == "note" else ""
-        click.echo(f"{_clock(entry.at)}  {who}{note}: {said}")
+        # The role first: a name can be anything, also somebody else's.
+        who = " ".join(part for part in (entry.role, "(note)" if entry.kind == "note" else "", entry.name) if part)
+        click.echo(f"{_clock(entry.at)}  {_line(who)}: {_said(entry)}")
+
+
+def _said(entry: Entry) -> str:
+    """What an entry says, so that no text can pass for another entry's line."""
+    if entry.erased_at:
+        return "(erased)"
+    text = None if entry.text is None else _INDENT.join(_line(line) for line in entry.text.splitlines())
+    if entry.kind == "rated":
+        return f"[rated {(entry.data or {}).get('rating')} of 5]" + (f" {text}" if text else "")
+    return f"[{entry.kind}]" if text is None else text
+
+
+_INDENT = "\n" + " " * len("2025-03-09 14:00:00  ")
 
 
 # -- export, verify
@@ -274,7 +325,10 @@ class _PublishedKeys(msgspec.Struct):
 
 def _trusted(keys: BinaryIO | None, data: Path | None) -> dict[str, bytes]:
     if keys is None:
-        own = SealKey.from_bytes(Keys.load(settings_of(data=data).data, os.environ).seal)
+        settings = settings_of(data=data)
+        if not os.environ.get("CHAT_SEAL_KEY"):
+            require_installation(settings)
+        own = SealKey.from_bytes(seal_key(settings.data, os.environ))
         return {own.key_id: own.public}
     try:
         return {
@@ -286,6 +340,17 @@ def _trusted(keys: BinaryIO | None, data: Path | None) -> dict[str, bytes]:
 
 
 # -- small things
+
+
+def _line(text: str) -> str:
+    """On one line, and without characters that command a terminal or turn the direction of writing."""
+    return "".join(
+        "\ufffd" if unicodedata.category(char) == "Cc" or char in _DIRECTIONS else char
+        for char in re.sub(r"\s+", " ", text)
+    )
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 async def _chat(store: Store, text: str) -> Chat:
