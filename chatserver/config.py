@@ -104,10 +104,11 @@ class Settings:
 
     @property
     def embedding_origins(self) -> tuple[str, ...]:
-        """Which pages may show the widget of the default site, as CSP sources."""
-        if self.site_origins:
-            return self.site_origins
-        return ("http://localhost:*", "http://127.0.0.1:*") if self.loopback and not self.public_url else ()
+        """Which pages may show the widget of the default site, as CSP sources; the demo shop too, where it is shown."""
+        if not self.site_origins and self.loopback and not self.public_url:
+            return ("http://localhost:*", "http://127.0.0.1:*")
+        demo = (f"http://localhost:{self.port}", f"http://127.0.0.1:{self.port}")
+        return tuple(dict.fromkeys((*self.site_origins, *(demo if self.shows_demo and self.loopback else ()))))
 
     @property
     def database(self) -> str:

@@ -73,18 +73,28 @@ def check_redis(url: str) -> None:
         raise ConfigError("Redis keeps nothing over a restart: set `appendonly yes`")
 
 
-async def migrate(settings: Settings) -> bool:
+async def migrate(settings: Settings, *, rewrite_site: bool = False) -> bool:
     """Brings all tables up to date; whether an administrator is missing.
+
+    Args:
+        settings: where the database is, and what a new one says of its site.
+        rewrite_site: the site that is there gets the settings' name and origins too. For `serve` only.
 
     Raises:
         ConfigError: the database cannot be used; one plain line.
     """
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not settings.database_url:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = open_database(settings.database)
         try:
             await upgrade_transcripts(engine)
-            await upgrade_hub(engine, site_name=settings.site_name, site_origins=settings.embedding_origins)
+            await upgrade_hub(
+                engine,
+                site_name=settings.site_name,
+                site_origins=settings.embedding_origins,
+                rewrite_site=rewrite_site,
+            )
             return not await Directory(engine).has_admin()
         finally:
             await engine.dispose()
@@ -104,6 +114,7 @@ def check_installation(settings: Settings, redis_url: str) -> None:
         return
     path = settings.data / "installation"
     try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             path.write_text(new_id() + "\n")
         mine = path.read_text().strip()

@@ -42,7 +42,7 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
     keys = Keys.load(settings.data, os.environ)
     place = join_redis(settings)
     try:
-        needs_admin = asyncio.run(migrate(settings))
+        needs_admin = asyncio.run(migrate(settings, rewrite_site=True))
         check_installation(settings, place.url)
         setup = asyncio.run(_new_setup(place.url)) if needs_admin else None
         processes = Processes()
@@ -98,8 +98,11 @@ def _greet(settings: Settings, setup: str | None) -> None:
     public = settings.public_origins[0]
     lines = [f"chatserver {__version__} is ready."]
     if settings.shows_demo:
-        # From another origin than the chat server, as on a real site.
-        shop = f"http://localhost:{settings.port}/" if settings.loopback else f"{public}/"
+        # From another origin than the chat server, as on a real site. Where the browser blocks the storage of other
+        # sites' frames, the chat keeps nothing there: hence the second address.
+        shop = f"{public}/"
+        if settings.loopback:
+            shop = f"http://localhost:{settings.port}/  (or {public}/, same origin as the chat)"
         lines.append(f"  Demo shop  {shop}")
     lines += [f"  Console    {public}/console", f"  Inbox      {public}/inbox"]
     if setup:

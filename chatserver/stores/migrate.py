@@ -26,10 +26,17 @@ _PG_LOCK = 0x6368617473727672  # "chatsrvr": one advisory lock for this set of m
 _MIGRATIONS = Migrations(Path(__file__).parent / "migrations", VERSION_TABLE, HEAD, _PG_LOCK)
 
 
-async def upgrade(engine: AsyncEngine, *, site_name: str, site_origins: Sequence[str]) -> None:
+async def upgrade(
+    engine: AsyncEngine, *, site_name: str, site_origins: Sequence[str], rewrite_site: bool = False
+) -> None:
     """Makes or updates the tables; safe to run from several processes at once, nothing is half done.
 
-    `site_origins` are written to the default site each time, so that the setting is what counts.
+    Args:
+        engine: the database.
+        site_name: name of the default site, for a database that has none yet.
+        site_origins: which pages may show its widget, likewise.
+        rewrite_site: write both to a site that is there as well. Only for the server itself, whose settings are what
+            counts: the environment of another command says nothing about them.
 
     Raises:
         transcripts.errors.SchemaError: a newer version of the program has already been here.
@@ -37,10 +44,12 @@ async def upgrade(engine: AsyncEngine, *, site_name: str, site_origins: Sequence
     """
     async with write(engine) as connection:
         await _MIGRATIONS.bring_up(connection)
-        await _first_rows(connection, site_name, site_origins)
+        await _first_rows(connection, site_name, site_origins, rewrite_site)
 
 
-async def _first_rows(connection: AsyncConnection, site_name: str, site_origins: Sequence[str]) -> None:
+async def _first_rows(
+    connection: AsyncConnection, site_name: str, site_origins: Sequence[str], rewrite_site: bool
+) -> None:
     async def missing(statement: Any) -> bool:
         return (await connection.execute(statement)).first() is None
 
@@ -62,7 +71,7 @@ async def _first_rows(connection: AsyncConnection, site_name: str, site_origins:
                 default_department=DEFAULT_DEPARTMENT,
             )
         )
-    else:
+    elif rewrite_site:
         await connection.execute(
             update(sites).where(sites.c.key == DEFAULT_SITE).values(name=site_name, origins=origins)
         )
