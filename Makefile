@@ -31,8 +31,8 @@ format: $(VENV)/developer
 	$(BIN)/ruff format .
 
 lock: $(VENV)/developer ## Write the lock files anew (never with addresses)
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --all-extras --group dev --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --all-extras --group dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) node_modules chatserver/web/static

@@ -1,7 +1,7 @@
 """The same statement for many rows, without SQLAlchemy's work for each of them.
 
 Its `executemany` costs about 10 µs a row before the database sees it (measured: 24 instead of 14 µs for an entry),
-which is the larger part of what the persister may spend on a message (DESIGN §11). The statement is compiled once;
+which is the larger part of what the persister may spend on a message. The statement is compiled once;
 the rows go to the driver as they are, so their values must be what the driver takes: str, int, float, bytes, None.
 """
 

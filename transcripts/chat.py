@@ -6,7 +6,7 @@ import msgspec
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
     """One chat: what its opening said, and what its entries have made of it so far.
 
-    `state` is queued, active, waiting, closing or closed (DESIGN §4). `owner` is the agent id of the owner,
+    `state` is queued, active, waiting, closing or closed (docs/glossary.md). `owner` is the agent id of the owner,
     `owner_participant` the same person's pseudonym in this chat, `gen` counts the owners. `sealed_seq` and
     `indexed_seq` are how far the seal and the search have come. Times are ms UTC.
     """

@@ -1,4 +1,4 @@
-"""One line of an import (DESIGN §7): what may stand in it, and what is made of it."""
+"""One line of an import (docs/importing.md): what may stand in it, and what is made of it."""
 
 import json
 import re

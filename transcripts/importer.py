@@ -1,4 +1,4 @@
-"""Bringing chats of another system into the record (DESIGN §7): closed, masked, sealed, indexed.
+"""Bringing chats of another system into the record (docs/importing.md): closed, masked, sealed, indexed.
 
 A chat is written as a whole or not at all, and its `external_id` is its lasting name: the same file again, after a
 crash or with more lines, gives the same tickets and nothing twice.

@@ -1,4 +1,4 @@
-"""The tables of the record, as SQLAlchemy sees them (DESIGN §5b, first line).
+"""The tables of the record, as SQLAlchemy sees them.
 
 The migrations make them; a test compares the two. No foreign keys: the hub's tables live in the same database under
 their own migrations, and erasing must be able to take things away in any order.

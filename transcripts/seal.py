@@ -1,4 +1,4 @@
-"""Sealing: the finaliser's step that makes a closed chat provable (DESIGN §5b, docs/seal.md).
+"""Sealing: the finaliser's step that makes a closed chat provable (docs/seal.md).
 
 One transaction checks that the entries are complete, signs those that no segment covers yet, appends the segment to the
 database's chain and marks the chat closed. Killed at any point, either all of it has happened or nothing.

@@ -1,4 +1,4 @@
-"""Takes out of a text what nobody should store or see, once, at the edge (DESIGN §4.5).
+"""Takes out of a text what nobody should store or see, once, at the edge.
 
 `mask` is a pure function: the same text gives the same result everywhere, masking twice changes nothing, and the time
 grows linearly with the text, whatever is in it. A kind of secret is one file and one line of `KINDS`.

@@ -31,7 +31,7 @@ class Days:
 def parse_days(name: str, value: str) -> Days | None:
     """`after`, `before` or `on` with a day (2025-03-09), a month (2025-03) or a year; None if it is none.
 
-    `after:` and `before:` include the day (month, year) named, DESIGN §7.
+    `after:` and `before:` include the day (month, year) named.
     """
     found = _DATE.fullmatch(value.strip())
     if found is None:

@@ -1,4 +1,4 @@
-"""All tables of the record (DESIGN §5b, first line)."""
+"""All tables of the record."""
 
 import sqlalchemy as sa
 from alembic import op
