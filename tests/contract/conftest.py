@@ -1,6 +1,9 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.support.client import JSON, MSGPACK
 from tests.support.people import People
@@ -18,3 +21,18 @@ async def people(server: RunningServer, cookies: dict[str, str], subprotocol: st
     everybody = People(server, subprotocol, cookies)
     yield everybody
     await everybody.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent(server: RunningServer) -> Iterator[list[Future[int]]]:
+    """Two connections that say nothing while the other tests run; the close code of each."""
+
+    def say_nothing(subprotocol: str) -> int:
+        url = f"ws://127.0.0.1:{server.port}/ws"
+        with connect(url, origin=server.base, subprotocols=[subprotocol]) as socket:  # type: ignore[arg-type,list-item]
+            with pytest.raises(ConnectionClosed):
+                socket.recv(timeout=30)
+            return socket.close_code or 0
+
+    with ThreadPoolExecutor(2) as pool:
+        yield [pool.submit(say_nothing, subprotocol) for subprotocol in (JSON, MSGPACK)]

@@ -1,34 +1,16 @@
 """How a connection begins: pass, resume token, device."""
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect as connect_in_thread
+from websockets.exceptions import InvalidStatus
 
 from tests.support.client import JSON, MSGPACK, Refused, new_device
 from tests.support.people import People, open_chat, position
 from tests.support.server import PASSWORD, RunningServer
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silent(server: RunningServer) -> Iterator[list[Future[int]]]:
-    """Two connections that say nothing while the other tests of this file run; the close code of each."""
-
-    def say_nothing(subprotocol: str) -> int:
-        url = f"ws://127.0.0.1:{server.port}/ws"
-        with connect_in_thread(url, origin=server.base, subprotocols=[subprotocol]) as socket:  # type: ignore[arg-type,list-item]
-            with pytest.raises(ConnectionClosed):
-                socket.recv(timeout=30)
-            return socket.close_code or 0
-
-    with ThreadPoolExecutor(2) as pool:
-        yield [pool.submit(say_nothing, subprotocol) for subprotocol in (JSON, MSGPACK)]
 
 
 async def refused_with(people: People, **hello: object) -> int:
@@ -187,7 +169,3 @@ async def test_first_offered_subprotocol_that_is_known_counts(server: RunningSer
     offered = ["chat.v9", subprotocol, JSON, MSGPACK]
     async with connect(f"ws://127.0.0.1:{server.port}/ws", origin=server.base, subprotocols=offered) as socket:  # type: ignore[arg-type]
         assert socket.subprotocol == subprotocol
-
-
-async def test_silence_ends_after_ten_seconds(silent: list[Future[int]]) -> None:
-    assert [future.result() for future in silent] == [4008, 4008]
