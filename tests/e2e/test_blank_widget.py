@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -39,11 +40,9 @@ def embed(folder: Path, server: RunningServer, site_key: str = "default") -> Non
     (folder / "index.html").write_text(f"<!doctype html><title>Shop</title><h1>Shop</h1>{script}")
 
 
-def said(page: Page) -> list[str]:
-    """What the page writes to its console."""
-    lines: list[str] = []
-    page.on("console", lambda message: lines.append(message.text))
-    return lines
+def says(page: Page, words: str) -> AbstractContextManager[object]:
+    """The page writes this to the browser's console within the block."""
+    return page.expect_console_message(lambda message: words in message.text, timeout=60_000)
 
 
 def test_an_origin_that_is_not_allowed(new_browser: NewBrowser, other_site: tuple[Path, str]) -> None:
@@ -51,12 +50,10 @@ def test_an_origin_that_is_not_allowed(new_browser: NewBrowser, other_site: tupl
     with RunningServer(env={"CHAT_SITE_ORIGINS": "https://shop.example"}) as server:
         embed(folder, server)
         page = new_browser()
-        lines = said(page)
         page.goto(address)
-        page.get_by_role("button", name="Open chat").click()
+        with says(page, f"{address.rstrip('/')}, may not show the chat"):
+            page.get_by_role("button", name="Open chat").click()
         expect(page.get_by_text("Chat is not available here")).to_be_visible()
-        explained = f"{address.rstrip('/')}, may not show the chat"
-        wait_until(lambda: any(explained in line for line in lines), "the browser's console says why")
         assert "widget.blank" in server.log
         assert "CHAT_SITE_ORIGINS" in server.log
 
@@ -65,17 +62,15 @@ def test_a_wrong_site_key(server: RunningServer, new_browser: NewBrowser, other_
     folder, address = other_site
     embed(folder, server, site_key="nonsense")
     page = new_browser()
-    lines = said(page)
     page.goto(address)
-    page.get_by_role("button", name="Open chat").click()
+    with says(page, "site key is not known"):
+        page.get_by_role("button", name="Open chat").click()
     expect(Customer(page, server.port).panel.get_by_text("Chat is not available here.")).to_be_visible()
-    wait_until(lambda: any("site key is not known" in line for line in lines), "the browser's console says why")
     assert "nonsense" in server.log
 
 
 def test_a_blocked_socket(server: RunningServer, new_browser: NewBrowser) -> None:
     page = new_browser()
-    lines = said(page)
 
     def refuse(socket: WebSocketRoute) -> None:
         socket.close(code=1006)
@@ -84,7 +79,7 @@ def test_a_blocked_socket(server: RunningServer, new_browser: NewBrowser) -> Non
     customer = Customer(page, server.port)
     customer.visit()
     customer.open_widget()
-    customer.start_chat(topic="Returns", order="1", message="hello?")
+    with says(page, "WebSocket"):
+        customer.start_chat(topic="Returns", order="1", message="hello?")
     expect(customer.panel.get_by_text("This network does not let the chat through.")).to_be_visible(timeout=60_000)
-    wait_until(lambda: any("WebSocket" in line for line in lines), "the browser's console says why")
     wait_until(lambda: "problem=socket" in server.log, "the operator finds it in the log")
