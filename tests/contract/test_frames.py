@@ -1,10 +1,12 @@
 """What is the protocol and what is not. A bad command is answered; a bad frame ends the connection."""
 
+import contextlib
 import json
 from typing import Any
 
 import msgpack
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.client import JSON, MSGPACK, Refused, new_device
 from tests.support.people import People, open_chat, start_talk
@@ -197,5 +199,6 @@ async def test_fragmented_frame_is_one_frame(people: People) -> None:
 async def test_fragments_do_not_outgrow_the_limit(people: People) -> None:
     customer = await people.customer()
     piece: bytes | str = b"\xc0" * 8_000 if people.subprotocol == MSGPACK else " " * 8_000
-    await customer.connection.send(iter([piece] * 5))
+    with contextlib.suppress(ConnectionClosed):  # perhaps it ends before the last piece
+        await customer.connection.send(iter([piece] * 5))
     assert await customer.closed() == 1009
