@@ -60,7 +60,7 @@ def topic_channel(topic: str) -> bytes:
 
 
 def secret(kind: str, digest: str) -> str:
-    """A short-lived secret's record: `pass`, `session`, `setup`, `revoked`, `view`; only its digest is in the name."""
+    """A short-lived secret's record: `pass`, `session`, `setup`, `revoked`, `tries`; only its digest is in the name."""
     return f"chat:{{s}}:{kind}:{digest}"
 
 
