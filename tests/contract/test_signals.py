@@ -30,6 +30,7 @@ async def test_typing_reaches_the_others(people: People) -> None:
 async def test_read_marker_reaches_the_others_and_stays(people: People) -> None:
     talk = await start_talk(people)
     said = await talk.answer(2, "Please read this")
+    await talk.customer.until("entry", ticket=talk.ticket, seq=said["seq"])  # a marker counts for what one was given
     me = talk.opened["page"]["state"]["me"]
     await talk.customer.send({"op": "read", "ticket": talk.ticket, "seq": said["seq"]})
     event = await talk.agent.until("event", topic="chat", type="read")
