@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from chatserver.actions.author import Author
 from chatserver.broker.log import Accepted
-from chatserver.clock import now_ms
 from chatserver.errors import (
     BadFrameError,
     ChatError,
@@ -29,19 +28,17 @@ from chatserver.errors import (
 )
 from chatserver.hub.connection import Connection, Transport
 from chatserver.hub.feed import Reader
-from chatserver.hub.hub import CHATS_PER_AGENT, CHATS_PER_CUSTOMER, PING_SECONDS
 from chatserver.model.limits import Meter
-from chatserver.model.person import Person
+from chatserver.web.greeting import Greeting
+from chatserver.web.lines import Lines, Work
 from chatserver.web.services import Services
 from chatserver.wire import close_codes, commands
-from chatserver.wire.codec import MAX_FRAME_BYTES, Codec
-from chatserver.wire.frames import Ack, Error, Pong, Welcome
+from chatserver.wire.codec import Codec
+from chatserver.wire.frames import Ack, Error, Pong
 from transcripts.errors import TranscriptError
 
 HELLO_SECONDS = 10
-RESUME_SECONDS = 24 * 3600
 TYPING_SECONDS = 2.0  # clients say it every 3 s
-MAX_COMMANDS_WAITING = 64  # behind a slow one of the same chat
 ABUSE_REFUSALS = 200  # commands in a row that were too fast
 
 log = structlog.get_logger()
@@ -59,7 +56,7 @@ class Session:
         self._typed_at: dict[int, float] = {}
         self._read_to: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lines: dict[int, deque[commands.Command]] = {}
+        self._lines = Lines(self._begin, self._run, self._refuse)
         self._greeting = False
         self._closed = False
         loop = asyncio.get_running_loop()
@@ -91,7 +88,7 @@ class Session:
         """The connection is gone."""
         self._closed = True
         self._hello_timer.cancel()
-        self._lines.clear()
+        self._lines.close()
         for task in self._tasks:
             task.cancel()
         if self._connection:
@@ -105,7 +102,7 @@ class Session:
                 raise BadFrameError("Say hello first, once.")
             self._greeting = True
             self._run(self._hello(command), command)
-        elif isinstance(command, commands.PostMessage | commands.PostNote):
+        elif isinstance(command, commands.PostMessage | commands.PostNote):  # nearly all are
             self._line_up(command)
         elif isinstance(command, commands.Read):
             self._read(command)
@@ -130,38 +127,13 @@ class Session:
             self._line_up(command)
 
     def _line_up(self, command: commands.Command) -> None:
-        """Commands of one chat keep their order: one that takes its time holds up those behind it."""
         self._count()
-        ticket = getattr(command, "ticket", 0)
-        line = self._lines.get(ticket)
-        if line is not None:
-            if len(line) >= MAX_COMMANDS_WAITING:
-                raise RateLimitedError(retry_after_ms=1_000)
-            line.append(command)
-        else:
-            self._execute(command, ticket)
+        self._lines.add(command)
 
-    def _execute(self, command: commands.Command, ticket: int) -> None:
+    def _begin(self, command: commands.Command) -> Work | None:
         if isinstance(command, commands.PostMessage | commands.PostNote):
             self._post(command)
-        else:
-            self._lines[ticket] = deque()
-            self._run(self._in_line(command, ticket), command)
-
-    async def _in_line(self, command: commands.Command, ticket: int) -> None:
-        try:
-            await self._handler(command)
-        finally:
-            for waiting in () if self._closed else self._lines.pop(ticket, ()):
-                try:
-                    if ticket in self._lines:
-                        self._lines[ticket].append(waiting)
-                    else:
-                        self._execute(waiting, ticket)
-                except ChatError as error:
-                    self._refuse(waiting, error)
-
-    def _handler(self, command: commands.Command) -> Awaitable[None]:
+            return None
         handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             commands.Attach: self._attach,
             commands.Pull: self._pull,
@@ -170,7 +142,7 @@ class Session:
             commands.CloseChat: self._close_chat,
             commands.RateChat: self._rate_chat,
         }
-        return handlers[type(command)](command)
+        return partial(handlers[type(command)], command)
 
     def _run(self, work: Awaitable[None], command: commands.Command) -> None:
         task = asyncio.ensure_future(self._guard(work, command))
@@ -219,9 +191,10 @@ class Session:
 
     async def _hello(self, command: commands.Hello) -> None:
         services = self._services
-        person = await self._who(command)
+        greeting = await Greeting.of(services, command)
+        person, self._site = greeting.person, greeting.site
         connection = Connection(self._transport, self._codec, person, command.device, on_ready=services.hub.ready)
-        if len(command.chats) > (CHATS_PER_AGENT if person.staff else CHATS_PER_CUSTOMER):
+        if len(command.chats) > greeting.most_chats:
             raise InvalidCommandError("These are more chats than a connection may be attached to.")
         self._connection, self._author = connection, Author(person, command.device, connection.origin)
         self._meter = Meter(services.agent_rate if person.staff else services.customer_rate)
@@ -237,63 +210,9 @@ class Session:
             else:
                 chats.append(page)
                 readers.append(reader)
-        self._reply(
-            Welcome(
-                id=command.id,
-                connection=connection.id,
-                now=now_ms(),
-                person=_shown(person),
-                limits=self._limits(person),
-                ping_every=PING_SECONDS * 1000,
-                resume_token=self._resume_token(person, command.device),
-                chats=chats,
-            )
-        )
+        self._reply(greeting.welcome(command, connection, chats))
         for reader in readers:
             reader.release()
-
-    async def _who(self, command: commands.Hello) -> Person:
-        """Whom the pass or the resume token stands for.
-
-        Raises:
-            UnauthenticatedError: neither is valid.
-        """
-        services = self._services
-        if command.pass_:
-            holder = await services.secrets.use_pass(command.pass_)
-            if holder is None:
-                raise UnauthenticatedError("The pass is not valid, or no longer.")
-            sub, role, session, self._site = holder.person_id, holder.role, holder.session, holder.site
-        else:
-            token = services.signer.check("resume", command.resume_token)
-            if token is None or token["device"] != command.device:
-                raise UnauthenticatedError("The resume token is not valid, or no longer.")
-            sub, role, session, self._site = token["sub"], token["role"], token["session"], token["site"]
-        if role == "customer":
-            if await services.secrets.is_revoked(session):
-                raise UnauthenticatedError("Signed out.")
-            return Person(sub, "customer", session=session)
-        if await services.secrets.session_by_digest(session) != sub:
-            raise UnauthenticatedError("Signed out.")
-        agent = await services.directory.agent(sub)
-        if agent is None:
-            raise UnauthenticatedError("This agent may no longer sign in.")
-        return Person(agent.id, agent.role, agent.name, agent.departments, session)
-
-    def _resume_token(self, person: Person, device: str) -> str:
-        role = "staff" if person.staff else "customer"
-        fields = {"sub": person.id, "role": role, "device": device, "session": person.session, "site": self._site}
-        return self._services.signer.sign("resume", fields, seconds=RESUME_SECONDS)
-
-    def _limits(self, person: Person) -> dict[str, int]:
-        chats = CHATS_PER_AGENT if person.staff else CHATS_PER_CUSTOMER
-        return {
-            "frame_bytes": MAX_FRAME_BYTES,
-            "text_chars": 4096,
-            "in_flight": 16,
-            "chats": chats,
-            "page_entries": 200,
-        }
 
     def _post(self, command: commands.PostMessage | commands.PostNote) -> None:
         author, connection = self._author, self._connection
@@ -397,15 +316,6 @@ def _id_of(frame: Any) -> int | None:
     """The command's `id`, so that even a command that cannot be parsed is answered to it."""
     found = frame.get("id") if type(frame) is dict else None
     return found if type(found) is int and 0 <= found < 2**32 else None
-
-
-def _shown(person: Person) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": person.id, "role": person.role}
-    if person.name:
-        shown["name"] = person.name
-    if person.staff:
-        shown["departments"] = [{"id": one.id, "name": one.name} for one in person.departments]
-    return shown
 
 
 def _ack(id_: int, ticket: int, n: int, accepted: Accepted, **more: Any) -> Ack:
