@@ -26,6 +26,7 @@ class Settings:
     workers: int = 1
     redis_url: str | None = field(default=None, repr=False)
     database_url: str | None = field(default=None, repr=False)
+    strict: bool = False
     public_url: str | None = None
     site_name: str = "Shop help"
     site_origins: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Settings:
             workers=_number("CHAT_WORKERS", get("CHAT_WORKERS"), cls.workers, 1, 256),
             redis_url=_url("CHAT_REDIS_URL", get("CHAT_REDIS_URL"), ("redis", "rediss", "unix")),
             database_url=_url("CHAT_DATABASE_URL", get("CHAT_DATABASE_URL"), ("sqlite", "postgresql", "postgres")),
+            strict=_switch("CHAT_STRICT", get("CHAT_STRICT")) or False,
             public_url=_url("CHAT_PUBLIC_URL", get("CHAT_PUBLIC_URL"), ("http", "https")),
             site_name=get("CHAT_SITE_NAME") or cls.site_name,
             site_origins=tuple(_origin("CHAT_SITE_ORIGINS", part) for part in _list(get("CHAT_SITE_ORIGINS"))),

@@ -21,8 +21,12 @@ import time
 from pathlib import Path
 from typing import IO
 
+from redis import Redis
+from redis.exceptions import RedisError
+
 from chatserver.errors import ConfigError
 
+STOP_SECONDS = 10.0
 START_SECONDS = 30.0  # reading a long AOF takes its time; a new one is up in 50 ms
 SOCKET_PATH_BYTES = 100  # sun_path holds 108, some systems 104
 
@@ -30,9 +34,11 @@ SOCKET_PATH_BYTES = 100  # sun_path holds 108, some systems 104
 class EmbeddedValkey:
     """One user's hold on the private Valkey of a data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, strict: bool = False) -> None:
         self._folder = data.resolve() / "valkey"
+        self._appendfsync = "always" if strict else "everysec"
         self._users: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None  # when it was us who started it last
         self.socket = _socket_path(self._folder)
 
     @property
@@ -51,9 +57,11 @@ class EmbeddedValkey:
             with self._exclusive():
                 _make_private(self.socket.parent)
                 users = (self._folder / "valkey.users").open("w")
-                fcntl.flock(users, fcntl.LOCK_SH)
+                alone = _try_lock(users, fcntl.LOCK_EX)
+                fcntl.flock(users, fcntl.LOCK_SH)  # nobody slips in between: this is under the exclusive lock
                 self._users = users
-                self._start_unless_running()
+                if not self._start_unless_running():
+                    self._set_appendfsync(alone=alone)
         except OSError as exc:
             raise ConfigError(f"the data folder {self._folder.parent} cannot be used: {exc.strerror or exc}") from exc
 
@@ -75,9 +83,7 @@ class EmbeddedValkey:
             self._users.close()
             self._users = None
             with (self._folder / "valkey.users").open("w") as users:
-                try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if not _try_lock(users, fcntl.LOCK_EX):
                     return
                 self._stop()
                 if self.socket.parent != self._folder:
@@ -96,7 +102,7 @@ class EmbeddedValkey:
             return False
         self._end_deaf_server()
         self.socket.unlink(missing_ok=True)
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [_binary(), *self._options(log)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -104,8 +110,18 @@ class EmbeddedValkey:
             cwd=self._folder,
             start_new_session=True,
         )
-        self._wait_until_loaded(log, process)
+        self._wait_until_loaded(log, self._process)
         return True
+
+    def _set_appendfsync(self, *, alone: bool) -> None:
+        """Makes an adopted server as strict as we are; less strict only when nobody else counts on it."""
+        if self._appendfsync != "always" and not alone:
+            return
+        try:
+            with Redis(unix_socket_path=str(self.socket), socket_timeout=5) as redis:
+                redis.config_set("appendfsync", self._appendfsync)
+        except RedisError as exc:
+            raise ConfigError(f"the embedded Valkey cannot be set to appendfsync {self._appendfsync}: {exc}") from exc
 
     def _end_deaf_server(self) -> None:
         """A server whose socket was removed still writes these files: it has to end before another one starts."""
@@ -141,7 +157,8 @@ class EmbeddedValkey:
             "loglevel": "notice",
             "save": "",
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": self._appendfsync,
+            "no-appendfsync-on-rewrite": "no",
             "maxmemory-policy": "noeviction",
             "client-output-buffer-limit": "pubsub 32mb 8mb 60",
         }
@@ -150,12 +167,22 @@ class EmbeddedValkey:
     def _stop(self) -> None:
         try:
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(10)
+                connection.settimeout(STOP_SECONDS)
                 connection.connect(str(self.socket))
                 connection.sendall(b"SHUTDOWN\r\n")
                 connection.recv(1)  # ends when the server has gone
-        except OSError:
+            if self._process:
+                self._process.wait(STOP_SECONDS)
+        except (OSError, subprocess.TimeoutExpired):
             pass
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _binary() -> str:

@@ -46,15 +46,15 @@ def join_redis(settings: Settings) -> RedisPlace:
         ConfigError: it cannot be reached, is too old, or would lose what it has acknowledged.
     """
     if settings.redis_url:
-        check_redis(settings.redis_url)
+        check_redis(settings.redis_url, strict=settings.strict)
         return RedisPlace(settings.redis_url)
-    embedded = EmbeddedValkey(settings.data)
+    embedded = EmbeddedValkey(settings.data, strict=settings.strict)
     embedded.join()
     return RedisPlace(embedded.url, embedded)
 
 
-def check_redis(url: str) -> None:
-    """Version, `noeviction` and AOF: without them acknowledged entries could vanish.
+def check_redis(url: str, *, strict: bool = False) -> None:
+    """Version, `noeviction` and AOF, when strict also its fsync: without them acknowledged entries could vanish.
 
     Raises:
         ConfigError: names what to change.
@@ -71,6 +71,23 @@ def check_redis(url: str) -> None:
         raise ConfigError("Redis may throw keys away: set `maxmemory-policy noeviction`")
     if not info.get("aof_enabled"):
         raise ConfigError("Redis keeps nothing over a restart: set `appendonly yes`")
+    if strict:
+        _check_strict(url)
+
+
+def _check_strict(url: str) -> None:
+    """Whether every answer waits for the disk. INFO does not say it; who forbids CONFIG GET cannot be believed."""
+    needed = {"appendfsync": "always", "no-appendfsync-on-rewrite": "no"}
+    try:
+        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5) as redis:
+            found = redis.config_get(*needed)
+    except RedisError as exc:
+        raise ConfigError(
+            "CHAT_STRICT cannot be checked: let the user of CHAT_REDIS_URL run CONFIG GET (ACL `+config|get`)"
+        ) from exc
+    for name, value in needed.items():
+        if found.get(name) != value:
+            raise ConfigError(f"CHAT_STRICT acknowledges what is on the disk: set `{name} {value}` in Redis")
 
 
 async def migrate(settings: Settings, *, rewrite_site: bool = False) -> bool:

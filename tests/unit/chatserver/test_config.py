@@ -22,6 +22,7 @@ def test_everything_can_be_set() -> None:
             "CHAT_WORKERS": "4",
             "CHAT_REDIS_URL": "rediss://:secret@redis:6380/1",
             "CHAT_DATABASE_URL": "postgresql://chat:secret@db/chat",
+            "CHAT_STRICT": "1",
             "CHAT_PUBLIC_URL": "https://Chat.Example/",
             "CHAT_SITE_NAME": "The shop",
             "CHAT_SITE_ORIGINS": "https://shop.example, https://www.shop.example:8443",
@@ -36,7 +37,7 @@ def test_everything_can_be_set() -> None:
     assert settings.site_origins == ("https://shop.example", "https://www.shop.example:8443")
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
     assert (settings.customer_rate, settings.agent_rate) == (Rate(3, 0.5), Rate(30, 20))
-    assert (settings.demo, settings.log_json) == (False, True)
+    assert (settings.strict, settings.demo, settings.log_json) == (True, False, True)
     assert settings.public_origins == ("https://chat.example",)
     assert settings.database == "postgresql://chat:secret@db/chat"
     unset = [field.name for field in dataclasses.fields(Settings) if getattr(settings, field.name) == field.default]

@@ -1,0 +1,166 @@
+"""`CHAT_STRICT`: what was acknowledged is on the disk, so that not even `kill -9` of Valkey takes it back."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from chatserver.embedded import EmbeddedValkey
+from chatserver.errors import ConfigError
+from chatserver.preflight import check_redis
+from tests.support.client import Socket
+from tests.support.log import assert_one_order, repeat, whole_log
+from tests.support.people import People, open_chat
+from tests.support.server import RunningServer
+from tests.support.valkey import OwnValkey
+
+KILLS = 5
+WRITERS = 8
+
+
+JOIN_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from chatserver.embedded import EmbeddedValkey
+EmbeddedValkey(Path(sys.argv[1]), strict=sys.argv[2] == "1").join()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def appendfsync(valkey: EmbeddedValkey) -> str:
+    with Redis(unix_socket_path=str(valkey.socket), socket_timeout=5) as redis:
+        found: str = redis.config_get("appendfsync")["appendfsync"]
+        return found
+
+
+# -- the private Valkey
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A short path, for sockets."""
+    with tempfile.TemporaryDirectory(prefix="chat-strict-") as name:
+        yield Path(name)
+
+
+def test_private_valkey_is_as_strict_as_its_users(data: Path) -> None:
+    lax, strict, other = EmbeddedValkey(data), EmbeddedValkey(data, strict=True), EmbeddedValkey(data)
+    lax.join()
+    assert appendfsync(lax) == "everysec"
+    strict.join()
+    assert appendfsync(lax) == "always"
+    other.join()
+    assert appendfsync(lax) == "always"  # somebody counts on it
+    for user in (other, strict, lax):
+        user.leave()
+
+
+def test_private_valkey_that_was_left_behind_is_set_anew(data: Path) -> None:
+    """A killed server leaves its Valkey behind; the next one may have other settings."""
+    for strict, found in ((True, "always"), (False, "everysec"), (True, "always")):
+        command = [sys.executable, "-c", JOIN_AND_DIE, str(data), str(int(strict))]
+        assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
+        assert appendfsync(EmbeddedValkey(data)) == found
+    last = EmbeddedValkey(data, strict=True)
+    last.join()
+    last.leave()
+    assert not last.socket.exists()
+
+
+# -- the operator's own
+
+
+def test_own_redis_that_is_not_strict_is_refused() -> None:
+    with OwnValkey() as own, own.redis() as redis:
+        check_redis(own.url)
+        with pytest.raises(ConfigError, match="set `appendfsync always` in Redis"):
+            check_redis(own.url, strict=True)
+        redis.config_set("appendfsync", "always")
+        check_redis(own.url, strict=True)
+        redis.config_set("no-appendfsync-on-rewrite", "yes")
+        with pytest.raises(ConfigError, match="set `no-appendfsync-on-rewrite no` in Redis"):
+            check_redis(own.url, strict=True)
+
+
+def test_own_redis_that_does_not_tell_is_refused() -> None:
+    with OwnValkey(appendfsync="always") as own, own.redis() as redis:
+        redis.execute_command("ACL", "SETUSER", "chat", "on", ">secret", "~chat:*", "&chat:*", "+@all", "-config")
+        url = f"unix://chat:secret@{own.socket}"
+        check_redis(url)
+        with pytest.raises(ConfigError, match="CONFIG GET") as caught:
+            check_redis(url, strict=True)
+        assert "secret" not in caught.value.message
+        redis.execute_command("ACL", "SETUSER", "chat", "+config|get")
+        check_redis(url, strict=True)
+
+
+# -- what it is for
+
+
+@pytest.fixture(scope="module")
+def strict_server() -> Iterator[RunningServer]:
+    """Without a worker: nothing comes back from SQL."""
+    with RunningServer("--no-worker", env={"CHAT_STRICT": "1"}) as running:
+        yield running
+
+
+@pytest.fixture
+async def people(strict_server: RunningServer) -> AsyncIterator[People]:
+    everybody = People(strict_server)
+    yield everybody
+    await everybody.close()
+
+
+@dataclass
+class Writer:
+    """Somebody who says one thing after the other, each until it is acknowledged."""
+
+    socket: Socket
+    ticket: int
+    acks: list[dict[str, Any]] = field(default_factory=list)
+    refusals: int = 0
+
+    async def write(self, enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            n = len(self.acks) + 2
+            ack, refusals = await repeat(self.socket, "post_message", ticket=self.ticket, n=n, text=f"Message {n}")
+            self.acks.append(ack)
+            self.refusals += refusals
+
+    async def has_said(self, more: int) -> None:
+        """Waits until this much more is acknowledged."""
+        enough = len(self.acks) + more
+        while True:
+            if len(self.acks) >= enough:
+                return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_killed_valkey_has_everything_that_was_acknowledged(people: People, strict_server: RunningServer) -> None:
+    """By entry id, which only the first execution gives: what a sender has to send again does not count as kept."""
+    sockets = [await people.customer() for _ in range(WRITERS)]
+    writers = [Writer(socket, (await open_chat(socket))["ticket"]) for socket in sockets]
+    enough = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for writer in writers:
+            group.create_task(writer.write(enough))
+        for _ in range(KILLS):
+            await asyncio.gather(*(writer.has_said(20) for writer in writers))
+            strict_server.kill9_valkey()
+        enough.set()
+    assert sum(writer.refusals for writer in writers) >= KILLS  # it was away
+    with strict_server.redis() as redis:
+        assert redis.config_get("appendfsync") == {"appendfsync": "always"}  # also when it was started again
+    for writer in writers:
+        log = await whole_log(writer.socket, writer.ticket)
+        assert_one_order(log, *writer.acks)
+        assert {ack["epoch"] for ack in writer.acks} == {log[0]["epoch"]}
