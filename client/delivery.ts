@@ -1,0 +1,119 @@
+/**
+ * Brings the commands of the outbox to the server, in order and each until it is acknowledged or refused: at most `in_flight` of a
+ * chat on the way, nothing of a chat that has to wait, and what one answer says about the numbers of the others.
+ */
+
+import type { Outbox, OutboxItem } from "./outbox";
+import type { Ack, ErrorFrame } from "./protocol";
+
+export interface DeliveryOptions {
+  outbox: Outbox;
+  /** Whether commands can go out now. */
+  online(): boolean;
+  /** How many of one chat may be on the way. */
+  inFlight(): number;
+  /** Sends a command under a new `id`, which it returns. */
+  send(frame: object): number;
+  acked(item: OutboxItem, ack: Ack): void;
+  /** Refused for good, and dropped from the outbox. */
+  failed(item: OutboxItem, error: ErrorFrame): void;
+  renumbered(items: OutboxItem[]): void;
+  /** The server asks for a new `attach` of this chat. */
+  stale(ticket: number): void;
+  /** One of our numbers was used for something else: this device has lost its counters. */
+  conflict(): void;
+}
+
+export class Delivery {
+  private onTheWay = new Map<number, OutboxItem>();
+  /** Chats that send nothing until their answers are in and the time has come. */
+  private held = new Map<string, { until: number; lastN?: number }>();
+
+  constructor(private readonly options: DeliveryOptions) {}
+
+  /** Sends what can go. */
+  flush(): void {
+    const { outbox, online, inFlight, send } = this.options;
+    if (!online()) return;
+    const sent = new Set([...this.onTheWay.values()].map((item) => item.key));
+    const counts = new Map<string, number>();
+    for (const item of this.onTheWay.values()) counts.set(item.chat, (counts.get(item.chat) ?? 0) + 1);
+    for (const item of outbox.all()) {
+      const count = counts.get(item.chat) ?? 0;
+      const ticket = Number(item.chat);
+      const open = item.command.op === "open_chat";
+      if (item.acked || sent.has(item.key) || this.held.has(item.chat) || count >= inFlight()) continue;
+      // Before its chat has a number a message can go nowhere; and an `open_chat` goes out alone.
+      if (!open && (!(ticket > 0) || outbox.of(item.chat).some((one) => one.command.op === "open_chat" && !one.acked))) continue;
+      counts.set(item.chat, count + 1);
+      this.onTheWay.set(send(open ? item.command : { ...item.command, ticket, n: item.n }), item);
+    }
+  }
+
+  /** The connection is gone: everything that was on the way goes out again on the next one. */
+  dropped(): void {
+    this.onTheWay.clear();
+    this.held.clear();
+  }
+
+  /** Takes the answer to one of our commands; other answers are passed over. */
+  answered(answer: Ack | ErrorFrame): void {
+    const item = answer.id === undefined ? undefined : this.onTheWay.get(answer.id);
+    if (!item || answer.id === undefined) return;
+    this.onTheWay.delete(answer.id);
+    if (this.options.outbox.find(item.key)) {
+      if (answer.op === "ack") this.options.acked(item, answer);
+      else this.refused(item, answer);
+    }
+    this.release(item.chat);
+  }
+
+  private refused(item: OutboxItem, error: ErrorFrame): void {
+    const { outbox, failed, renumbered, stale, conflict } = this.options;
+    switch (error.code) {
+      case "unavailable":
+      case "rate_limited":
+        return this.hold(item.chat, error.retry_after_ms ?? 1_000);
+      case "gap":
+        return this.hold(item.chat, 0, error.last_n ?? item.n - 1);
+      case "reset":
+        this.hold(item.chat, 500);
+        return stale(Number(item.chat));
+      case "conflict":
+        return conflict();
+      default: {
+        const following = outbox.of(item.chat).filter((one) => one !== item);
+        const changed = outbox.refused(item);
+        // Those on the way carry numbers that no longer fit and come back as `gap`.
+        this.hold(item.chat, 0);
+        failed(item, error);
+        if (item.command.op === "open_chat") for (const one of following) failed(one, error);
+        if (changed.length) renumbered(changed);
+        if (error.code === "stale_gen") stale(Number(item.chat));
+      }
+    }
+  }
+
+  /** Nothing more of this chat until every answer on the way is in and the time has come. */
+  private hold(chat: string, afterMs: number, lastN?: number): void {
+    const held = this.held.get(chat);
+    const until = Math.max(held?.until ?? 0, Date.now() + afterMs);
+    this.held.set(chat, { until, lastN: lastN ?? held?.lastN });
+  }
+
+  private release(chat: string): void {
+    const held = this.held.get(chat);
+    if (!held) return this.flush();
+    if ([...this.onTheWay.values()].some((item) => item.chat === chat)) return;
+    if (held.lastN !== undefined) {
+      const changed = this.options.outbox.goBack(chat, held.lastN);
+      held.lastN = undefined;
+      if (changed.length) this.options.renumbered(changed);
+    }
+    setTimeout(() => {
+      if (this.held.get(chat) !== held) return; // another connection, or held anew
+      this.held.delete(chat);
+      this.flush();
+    }, Math.max(0, held.until - Date.now()));
+  }
+}
