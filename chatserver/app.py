@@ -28,10 +28,12 @@ from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
 from chatserver.hub.hub import Hub
+from chatserver.hub.lease import NodeLease
 from chatserver.keys import Keys
 from chatserver.signing import Signer
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
+from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
 from chatserver.stores.secrets import Secrets
 from chatserver.stores.tickets import TicketNumbers
@@ -73,6 +75,11 @@ class ChatServer:
         chats = Chats(ChatLog(self._link), store, directory)
         queue = Queue(self._link)
         waiting = Waiting(chats.log, queue)
+        self.presence = Presence(
+            self._link, lease_seconds=settings.node_lease_seconds, grace_seconds=settings.agent_grace_seconds
+        )
+        self._lease = NodeLease(self.presence, agents=lambda: tuple(hub.staff), on_forgotten=hub.renew_topics)
+        hub.on_staff = self._lease.moved
         seal_key = SealKey.from_bytes(keys.seal)
         self.services = Services(
             link=self._link,
@@ -124,11 +131,13 @@ class ChatServer:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         await self._link.start()
         self.services.hub.start(self._link, self.services.chats, self.services.queue)
+        await self._lease.start()
         await self._tickets.start()
         try:
             yield
         finally:
             await self.services.hub.stop()
+            await self._lease.stop()
             await self._link.stop()
             await self._redis.aclose()
             await self._engine.dispose()

@@ -34,6 +34,8 @@ class Settings:
     demo: bool | None = None
     customer_rate: Rate = CUSTOMER_RATE
     agent_rate: Rate = AGENT_RATE
+    node_lease_seconds: int = 15
+    agent_grace_seconds: int = 45
     log_json: bool = False
 
     @classmethod
@@ -61,6 +63,12 @@ class Settings:
             demo=_switch("CHAT_DEMO", get("CHAT_DEMO")),
             customer_rate=_rate("CHAT_CUSTOMER_RATE", get("CHAT_CUSTOMER_RATE"), cls.customer_rate),
             agent_rate=_rate("CHAT_AGENT_RATE", get("CHAT_AGENT_RATE"), cls.agent_rate),
+            node_lease_seconds=_number(
+                "CHAT_NODE_LEASE_SECONDS", get("CHAT_NODE_LEASE_SECONDS"), cls.node_lease_seconds, 1, 300
+            ),
+            agent_grace_seconds=_number(
+                "CHAT_AGENT_GRACE_SECONDS", get("CHAT_AGENT_GRACE_SECONDS"), cls.agent_grace_seconds, 1, 3_600
+            ),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
         )
 

@@ -20,7 +20,8 @@ class Script:
 def script(name: str) -> Script:
     """The script `broker/scripts/<name>.lua`."""
     folder = files("chatserver.broker") / "scripts"
-    return Script(name, (folder / "_log.lua").read_text() + (folder / f"{name}.lua").read_text())
+    shared = "_routing" if name.startswith(("queue_", "presence_")) else "_log"
+    return Script(name, (folder / f"{shared}.lua").read_text() + (folder / f"{name}.lua").read_text())
 
 
 ALL = (
@@ -38,4 +39,6 @@ ALL = (
     "queue_take",
     "queue_remove",
     "queue_snapshot",
+    "presence_say",
+    "presence_sweep",
 )

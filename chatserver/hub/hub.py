@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -41,6 +43,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
+        self.staff: Counter[str] = Counter()  # how many connections each agent has here
+        self.on_staff: Callable[[], None] = lambda: None  # an agent's first has come, or the last has gone
         self._devices: dict[tuple[str, str], Connection] = {}
         self._sessions: dict[str, set[Connection]] = {}
         self._feeds: dict[int, Feed] = {}
@@ -77,6 +81,8 @@ class Hub:
         self._devices[key] = connection
         self.connections.add(connection)
         self._sessions.setdefault(connection.person.session, set()).add(connection)
+        if connection.person.staff:
+            self._count_staff(connection.person.id, 1)
         connection.slot = random.randrange(PING_SECONDS)
         self._wheel[connection.slot].add(connection)
         self.heard(connection)
@@ -87,6 +93,8 @@ class Hub:
             return
         connection.open = False
         self.connections.discard(connection)
+        if connection.person.staff:
+            self._count_staff(connection.person.id, -1)
         key = connection.person.id, connection.device
         if self._devices.get(key) is connection:
             del self._devices[key]
@@ -100,6 +108,14 @@ class Hub:
             self._leave(self._feeds[ticket], connection)
         for topic in list(connection.topics):
             self._unwatch(self._topics[topic], connection)
+
+    def _count_staff(self, agent_id: str, change: int) -> None:
+        before = self.staff[agent_id]
+        self.staff[agent_id] = before + change
+        if not self.staff[agent_id]:
+            del self.staff[agent_id]
+        if not before or not before + change:
+            self.on_staff()
 
     def end_session(self, session: str) -> None:
         """Somebody has signed out: the connections of that sign-in end, in every process."""
@@ -341,6 +357,11 @@ class Hub:
             feed = self._topics[topic] = TopicFeed(topic, self._queue)
             self._link.subscribe(topic_channel(topic))
         return feed
+
+    def renew_topics(self) -> None:
+        """Redis has lost data: what is shown of every topic begins again."""
+        for feed in self._topics.values():
+            feed.renewed()
 
     def _unwatch(self, feed: TopicFeed, connection: Connection) -> None:
         feed.watchers.pop(connection, None)

@@ -1,0 +1,166 @@
+"""Nodes and the agents connected to them, on a Valkey of their own: who is away is right in whatever order things
+come in.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from chatserver.broker.keys import routing
+from chatserver.broker.link import Link
+from chatserver.stores.presence import Presence
+from tests.support.valkey import OwnValkey
+
+pytestmark = pytest.mark.anyio
+
+LONG, OVER = 300.0, 0.001  # seconds: a lease or grace that outlasts any test, and one that is over at once
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[str]:
+    with OwnValkey() as running:
+        yield running.url
+
+
+@pytest.fixture
+async def link(valkey: str) -> AsyncIterator[Link]:
+    link = Link(valkey, on_push=lambda *_: None, on_subscribed=lambda _: None)
+    await link.start()
+    await link.call(b"FLUSHALL")
+    yield link
+    await link.stop()
+
+
+Node = Callable[..., Presence]
+
+
+@pytest.fixture
+def node(link: Link) -> Node:
+    def make(*, lease: float = LONG, grace: float = LONG) -> Presence:
+        return Presence(link, lease_seconds=lease, grace_seconds=grace)
+
+    return make
+
+
+async def away(link: Link) -> set[str]:
+    return {agent.decode() for agent in await link.call(b"ZRANGE", routing("away"), 0, -1)}
+
+
+async def own_a_chat(link: Link, agent: str) -> None:
+    await link.call(b"SADD", routing(f"mine:{agent}"), 100_009)
+
+
+async def test_nodes_see_each_other_until_they_leave(node: Node) -> None:
+    one, other = node(), node()
+    await one.report(())
+    assert await one.other_nodes() == 0
+    await other.report(())
+    assert (await one.other_nodes(), await other.other_nodes()) == (1, 1)
+    await other.leave()
+    assert await one.other_nodes() == 0
+
+
+async def test_a_lease_that_is_not_renewed_runs_out(node: Node, link: Link) -> None:
+    one, dead = node(), node(lease=OVER)
+    await one.report(())
+    await dead.report(["ann"])
+    await asyncio.sleep(0.01)
+    assert await one.other_nodes() == 0
+    assert await away(link) == set()
+    assert (await one.sweep())[0] == 1
+    assert await away(link) == {"ann"}
+    assert (await one.sweep())[0] == 0
+
+
+async def test_last_connection_begins_the_grace_and_the_next_ends_it(node: Node, link: Link) -> None:
+    one = node()
+    await one.report(["ann", "ben"])
+    await one.report(["ben"])
+    assert await away(link) == {"ann"}
+    await one.report(["ann", "ben"])
+    assert await away(link) == set()
+
+
+@pytest.mark.parametrize("back_first", [True, False])
+async def test_moving_to_another_node_in_either_order(node: Node, link: Link, back_first: bool) -> None:
+    one, other = node(), node()
+    await one.report(["ann"])
+    await other.report(())
+    steps = [(other, ["ann"]), (one, [])] if back_first else [(one, []), (other, ["ann"])]
+    for presence, agents in steps:
+        await presence.report(agents)
+    assert await away(link) == set()
+
+
+async def test_a_dead_nodes_agents_who_are_elsewhere_are_not_away(node: Node, link: Link) -> None:
+    dead, other = node(lease=OVER), node()
+    await dead.report(["ann", "ben"])
+    await other.report(["ann"])
+    await asyncio.sleep(0.01)
+    await other.sweep()
+    assert await away(link) == {"ben"}
+
+
+async def test_late_reports_change_nothing(node: Node, link: Link) -> None:
+    one, other = node(), node()
+    await other.report(())
+    late = node()
+    late.node = one.node  # the same node, with a report that was held up on the way
+    await one.report(())
+    await one.report(["ann"])
+    await late.report(())
+    assert await away(link) == set()
+    await one.leave()
+    await late.report(["ann"])
+    assert await other.other_nodes() == 0
+    assert await away(link) == {"ann"}
+
+
+async def test_grace_is_not_begun_again_by_a_second_node(node: Node, link: Link) -> None:
+    one, other = node(grace=60), node(grace=120)
+    await one.report(["ann"])
+    await one.report(())
+    ends = await link.call(b"ZSCORE", routing("away"), "ann")
+    await other.report(["ann"])
+    await other.report(())
+    later = await link.call(b"ZSCORE", routing("away"), "ann")
+    assert float(later) > float(ends)  # they had been back
+    await one.report(())
+    await other.sweep()
+    assert await link.call(b"ZSCORE", routing("away"), "ann") == later
+
+
+async def test_only_agents_with_chats_and_without_a_connection_are_due(node: Node, link: Link) -> None:
+    one = node(grace=OVER)
+    await own_a_chat(link, "ann")
+    await own_a_chat(link, "cid")
+    await one.report(["ann", "ben", "cid"])
+    await one.report(["cid"])
+    await asyncio.sleep(0.01)
+    assert (await one.sweep())[1] == ["ann"]
+    assert await away(link) == {"ann"}  # until their chats are gone; Ben has none
+    await one.report(["ann", "cid"])
+    assert (await one.sweep())[1] == []
+
+
+async def test_while_no_node_lives_nobodys_grace_ends(node: Node, link: Link) -> None:
+    brief, one = node(grace=OVER), node(grace=LONG)
+    await own_a_chat(link, "ann")
+    await brief.report(["ann"])
+    await brief.leave()
+    await asyncio.sleep(0.01)
+    assert (await one.sweep())[1] == []
+    await one.report(())  # the server is back, the agent's page not yet
+    assert (await one.sweep())[1] == []
+    assert await away(link) == {"ann"}
+
+
+async def test_emptied_redis_is_right_again_after_the_next_report(node: Node, link: Link) -> None:
+    one = node()
+    assert not await one.report(["ann"])
+    assert await one.report(["ann"])
+    await link.call(b"FLUSHALL")
+    assert not await one.report(["ann"])
+    await one.report(())
+    assert await away(link) == {"ann"}
