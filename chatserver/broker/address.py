@@ -1,0 +1,37 @@
+"""Where Redis is and how it is greeted."""
+
+from __future__ import annotations
+
+import ssl
+
+from redis.asyncio.connection import SSLConnection, parse_url
+
+from chatserver.broker.scripts import ALL, script
+
+
+class Address:
+    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://)."""
+
+    def __init__(self, url: str) -> None:
+        options = parse_url(url)
+        self.path: str | None = options.get("path")
+        self.host: str = options.get("host") or "localhost"
+        self.port: int = options.get("port") or 6379
+        self.tls = (
+            ssl.create_default_context() if issubclass(options.get("connection_class", object), SSLConnection) else None
+        )
+        self.database: int = options.get("db") or 0
+        self.user: str | None = options.get("username")
+        self.password: str | None = options.get("password")
+
+    def greeting(self) -> list[tuple[bytes | str | int, ...]]:
+        """What has to be said first on each connection."""
+        commands: list[tuple[bytes | str | int, ...]] = []
+        if self.password is not None:
+            commands.append(("AUTH", *([self.user] if self.user else []), self.password))
+        if self.database:
+            commands.append(("SELECT", self.database))
+        return commands + [("SCRIPT", "LOAD", script(name).source) for name in ALL]
+
+    def __str__(self) -> str:
+        return self.path or f"{self.host}:{self.port}"
