@@ -17,6 +17,7 @@ import hiredis
 import structlog
 
 from chatserver.broker.address import Address
+from chatserver.broker.breaker import unavailable
 from chatserver.broker.scripts import script
 from chatserver.broker.wire import Done, Wire, pack
 from chatserver.errors import UnavailableError
@@ -60,8 +61,8 @@ class Link:
 
     @property
     def ready(self) -> bool:
-        """Whether both connections are up."""
-        return self._commands.up and self._pushes.up
+        """Whether both connections are up and Redis answers in time."""
+        return self._commands.breaker.closed and self._pushes.up
 
     def send(self, args: Sequence[bytes | str | int], done: Done | None = None) -> None:
         """Sends one command; `done(reply)` is called later, with an exception as reply when it failed."""
@@ -119,6 +120,8 @@ class Link:
             self._pushes.send(pack((b"SUBSCRIBE", *channels[at : at + 512])), None)
 
     def _pushed(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            return  # on a full disk even PING is refused; it is a sign of life all the same
         if reply[0] == b"message":
             self._on_push(reply[1], reply[2])
         elif reply[0] == b"subscribe" and reply[1] in self._channels:
@@ -135,7 +138,7 @@ def as_error(reply: Any) -> UnavailableError | None:
         return reply
     if isinstance(reply, hiredis.ReplyError):
         _complain(str(reply)[:200])
-        return UnavailableError()
+        return unavailable()
     return None
 
 

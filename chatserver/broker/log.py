@@ -28,7 +28,6 @@ from chatserver.model.person import Participant
 
 OPEN_KEY_SECONDS = 7 * 86_400
 REBASE_LOCK_MS = 10_000
-RETRY_AFTER_MS = 1_000
 
 _UNLOCK = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1"
 
@@ -348,9 +347,7 @@ class ChatLog:
 
 def _answer(reply: Any, entry_id: str) -> Accepted | ChatError:
     if isinstance(reply, Exception):
-        error = as_error(reply) or UnavailableError()
-        error.details.setdefault("retry_after_ms", RETRY_AFTER_MS)
-        return error
+        return as_error(reply) or UnavailableError()
     first = reply[0]
     if type(first) is int:
         return Accepted(first, reply[1], reply[2], reply[3], entry_id)

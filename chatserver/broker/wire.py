@@ -13,11 +13,13 @@ import hiredis
 import structlog
 
 from chatserver.broker.address import Address
+from chatserver.broker.breaker import Breaker, unavailable
 from chatserver.errors import ConfigError, UnavailableError
 
 Done = Callable[[Any], None]
 
 MAX_WAITING = 20_000  # commands without a reply; more are refused at once, so that a slow Redis is not buried
+LOOK_SECONDS = 0.25
 SILENT_SECONDS = 5.0  # a command older than this: the connection is half open or Redis hangs
 BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (some clients sleep up to 60 s)
 
@@ -25,32 +27,43 @@ log = structlog.get_logger()
 
 pack: Any = hiredis.pack_command  # its stub knows only tuples of one
 
+_ReplyError = hiredis.ReplyError
 _PING: bytes = pack((b"PING",))
 
 
 class Wire(asyncio.Protocol):
-    """One connection, kept up."""
+    """One connection. Either for commands, each with its reply, or (with `on_reply`) for what Redis sends by itself.
+
+    A command is answered once, with `UnavailableError` when it was refused or its reply is lost.
+    """
 
     def __init__(self, address: Address, name: str, on_reply: Done | None) -> None:
         self.address, self.name, self.on_reply = address, name, on_reply
         self.on_ready: Callable[[], None] = lambda: None
         self.up = False
+        self.breaker = Breaker(name, lambda done: self._send(_PING, done))
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
         self._out: list[bytes] = []
         self._waiting: deque[tuple[Done, float]] = deque()
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
-        self._heard_at = 0.0
+        self._heard_at = self._pinged_at = self._looked_at = 0.0
 
     async def start(self) -> None:
+        """Connects, and from then on again and again.
+
+        Raises:
+            ConfigError: Redis cannot be reached or refuses us.
+        """
         try:
             await self._connect()
         except (OSError, hiredis.ReplyError, TimeoutError) as exc:
-            raise ConfigError(f"Redis at {self.address} cannot be used: {exc}") from exc
+            raise ConfigError(f"Redis at {self.address} cannot be used: {_reason(exc)}") from exc
         self._keeper = asyncio.create_task(self._keep_up(), name=f"redis {self.name}")
 
     async def stop(self) -> None:
+        """Ends the connection; what waits is answered `UnavailableError`."""
         if self._keeper:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -60,11 +73,15 @@ class Wire(asyncio.Protocol):
         self._fail_waiting()
 
     def send(self, packed: bytes, done: Done | None) -> None:
+        """Sends a command with the others of this loop turn, or refuses it at once."""
+        if done is not None and (not self.breaker.closed or len(self._waiting) >= MAX_WAITING):
+            asyncio.get_running_loop().call_soon(done, self.breaker.refusal())
+        else:
+            self._send(packed, done)
+
+    def _send(self, packed: bytes, done: Done | None) -> None:
         loop = asyncio.get_running_loop()
         if done is not None:
-            if not self.up or len(self._waiting) >= MAX_WAITING:
-                loop.call_soon(done, UnavailableError())
-                return
             self._waiting.append((done, loop.time()))
         if not self._out:
             loop.call_soon(self._flush)
@@ -92,11 +109,18 @@ class Wire(asyncio.Protocol):
                 self.on_reply(reply)
             return
         next_waiting = self._waiting.popleft
+        read_only = False
         while (reply := gets()) is not False:
+            if reply.__class__ is _ReplyError and str(reply).startswith("READONLY"):
+                read_only = True
             next_waiting()[0](reply)
+        if read_only and self.up and self._transport:
+            # The master that we had has become a replica: the same address may lead to the new one now.
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
+        self.breaker.lost()
         self._transport = None
         self._out.clear()
         self._fail_waiting()
@@ -107,7 +131,7 @@ class Wire(asyncio.Protocol):
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for done, _ in waiting:
-            done(UnavailableError())
+            done(unavailable())
 
     async def _connect(self) -> None:
         loop, address = asyncio.get_running_loop(), self.address
@@ -124,13 +148,13 @@ class Wire(asyncio.Protocol):
                 nonlocal left
                 left -= 1
                 if isinstance(reply, Exception) and not replies.done():
-                    replies.set_exception(OSError(str(reply)) if isinstance(reply, UnavailableError) else reply)
+                    lost = isinstance(reply, UnavailableError)
+                    replies.set_exception(OSError("the connection was lost") if lost else reply)
                 elif not left and not replies.done():
                     replies.set_result(None)
 
             for command in greeting:
-                self._waiting.append((greeted, loop.time()))
-                self._out.append(pack(command))
+                self._send(pack(command), greeted)
             self._flush()
             try:
                 await replies
@@ -139,32 +163,51 @@ class Wire(asyncio.Protocol):
                     self._transport.abort()
                 raise
         self.up = True
+        self._heard_at = self._looked_at = loop.time()
+        self.breaker.connected()
         self.on_ready()
 
     async def _keep_up(self) -> None:
-        tries = 0
+        loop, tries = asyncio.get_running_loop(), 0
         while True:
-            await self._watch()
+            stood_at = loop.time()
+            while not self._lost.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._lost.wait()
+                self._look(loop.time())
+            if loop.time() - stood_at > SILENT_SECONDS:
+                tries = 0
             log.warning("redis.lost", link=self.name, address=str(self.address))
+            why = ""
             while not self.up:
                 low, high = BACKOFF_SECONDS
                 await asyncio.sleep(random.uniform(low, min(high, low * 2**tries)))
-                tries += 1
-                with contextlib.suppress(OSError, hiredis.ReplyError, TimeoutError):
+                tries = min(tries + 1, 16)
+                try:
                     await self._connect()
-            log.info("redis.back", link=self.name, tries=tries)
-            tries = 0
+                except (OSError, hiredis.ReplyError, TimeoutError) as exc:
+                    if (reason := _reason(exc)) != why:
+                        why = reason
+                        log.warning("redis.not_yet", link=self.name, address=str(self.address), why=why)
 
-    async def _watch(self) -> None:
-        """Until the connection is lost; ends one that has not answered for too long."""
-        loop = asyncio.get_running_loop()
-        while not self._lost.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), 1.0)
-            if self.on_reply:
+    def _look(self, now: float) -> None:
+        """Whether Redis still answers. Not judged when it was us who were away: the replies may be here, unread."""
+        away, self._looked_at = now - self._looked_at > 2 * LOOK_SECONDS, now
+        if away or not self.up or not self._transport:
+            return
+        if self.on_reply:
+            if now - self._pinged_at >= 1.0:
                 # Nobody waits for a reply here: only an answer to PING tells a quiet connection from a dead one.
-                self.send(_PING, None)
-                if loop.time() - self._heard_at > SILENT_SECONDS and self._transport:
-                    self._transport.abort()
-            if self._waiting and loop.time() - self._waiting[0][1] > SILENT_SECONDS and self._transport:
-                self._transport.abort()
+                self._pinged_at = now
+                self._send(_PING, None)
+            silent = now - self._heard_at
+        else:
+            silent = now - self._waiting[0][1] if self._waiting else 0.0
+            self.breaker.look(silent, len(self._waiting))
+        if silent > SILENT_SECONDS:
+            self._transport.abort()
+
+
+def _reason(exc: Exception) -> str:
+    return "it does not answer" if isinstance(exc, TimeoutError) else str(exc)

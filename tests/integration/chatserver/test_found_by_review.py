@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from chatserver.broker.keys import chat_key
-from chatserver.broker.link import SILENT_SECONDS, Link
+from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
+from chatserver.broker.wire import SILENT_SECONDS
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.worker.leases import Leases
