@@ -27,6 +27,7 @@ from chatserver.actions.waiting import Waiting
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
+from chatserver.errors import UnavailableError
 from chatserver.hub.hub import Hub
 from chatserver.hub.lease import NodeLease
 from chatserver.keys import Keys
@@ -50,7 +51,7 @@ from transcripts.seal import SealKey
 from transcripts.search import Search
 from transcripts.store import Store
 
-CLOSE_SECONDS = 0.1  # for the sockets' writers to send the close frames
+OTHERS_SECONDS = 1.0  # a Redis that does not answer does not hold up the end
 
 log = structlog.get_logger()
 
@@ -68,6 +69,7 @@ class ChatServer:
         engine = open_database(settings.database)
         hub = Hub()
         self._engine, self._redis = engine, open_redis(redis_url)
+        self._settings = settings
         self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)
         store, directory = Store(engine), Directory(engine)
         self._tickets = TicketNumbers(engine)
@@ -122,10 +124,29 @@ class ChatServer:
         else:
             await self._http(scope, receive, send)
 
-    async def close_connections(self) -> None:
-        """Tells every client to come back, before the server closes what is left."""
-        await self.services.hub.stop()
-        await asyncio.sleep(CLOSE_SECONDS)
+    def begin_drain(self) -> None:
+        """Not ready any more, and no new connections; may be called from a signal handler."""
+        self.services.hub.drain.begin()
+
+    def hurry(self) -> None:
+        """The drain ends now; may be called from a signal handler."""
+        self.services.hub.drain.hurry()
+
+    async def drain(self) -> None:
+        """Sends every client elsewhere, in at most CHAT_DRAIN_SECONDS and a few more. The listener is still open."""
+        settings = self._settings
+        await self.services.hub.drain.run(
+            others=await self._other_nodes(), rate=settings.drain_rate, most=settings.drain_seconds
+        )
+
+    async def _other_nodes(self) -> int:
+        """Nodes that stay when this server goes: its own web processes all go with it."""
+        try:
+            async with asyncio.timeout(OTHERS_SECONDS):
+                others = await self.presence.other_nodes()
+        except (UnavailableError, TimeoutError):
+            return 0
+        return max(0, others - (self._settings.workers - 1))
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -146,7 +167,9 @@ class ChatServer:
         return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
 
     async def _readyz(self, request: Request) -> Response:
-        problems = [] if self._link.ready else ["Redis does not answer"]
+        problems = ["shutting down"] if self.services.hub.drain.begun else []
+        if not self._link.ready:
+            problems.append("Redis does not answer")
         try:
             async with read(self._engine) as db:
                 await db.execute(text("SELECT 1"))

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -28,9 +29,12 @@ from chatserver.keys import Keys
 from chatserver.wire.codec import MAX_FRAME_BYTES
 from chatserver.worker.worker import Worker
 
+NOW = signal.SIGUSR1  # from the parent to its children: no more patience
 BIND_SECONDS = 2.0  # children of a server that was killed let go of the port within moments
-STOP_SECONDS = 30.0
+STOP_SECONDS = 15.0  # beside the drain: for the last answers, uvicorn's own shutdown, and the worker's last round
+CLOSE_SECONDS = 0.5  # for peers to answer a close frame; a socket that is shut before may lose it
 RESTART_SECONDS = 1.0
+LOOK_SECONDS = 0.02
 
 log = structlog.get_logger()
 
@@ -77,10 +81,28 @@ def serve_web(
             if not self.should_exit:
                 ready()
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # Ctrl-C reaches every process of the terminal: the parent hears it, too, and passes SIGTERM on.
+            if sig == signal.SIGTERM:
+                app.begin_drain()
+                self.should_exit = True
+
+        def hurry(self, sig: int, frame: FrameType | None) -> None:
+            app.hurry()
+            self.should_exit = True
+            self.config.timeout_graceful_shutdown = 1
+
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # Ours first: uvicorn would close every socket at once with 1012.
-            await app.close_connections()
+            # Ours first, while the listener is open: uvicorn would close every socket at once with 1012.
+            await app.drain()
+            await self._close_handshakes()
             await super().shutdown(sockets)
+
+        async def _close_handshakes(self) -> None:
+            for _ in range(round(CLOSE_SECONDS / LOOK_SECONDS)):
+                if not any(getattr(connection, "close_sent", False) for connection in self.server_state.connections):
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
 
     app = create_app(settings, keys, redis_url=redis_url)
     config = uvicorn.Config(
@@ -98,17 +120,25 @@ def serve_web(
         timeout_graceful_shutdown=5,  # without it one stuck reader holds the process for ever
     )
     server = Server(config)
+    signal.signal(NOW, server.hurry)
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
 
 
-def run_worker(settings: Settings, keys: Keys, redis_url: str, ready: Callable[[], None]) -> None:
-    """Runs the worker until it is told to stop."""
+def run_worker(
+    settings: Settings,
+    keys: Keys,
+    redis_url: str,
+    ready: Callable[[], None],
+    *,
+    signals: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT),
+) -> None:
+    """Runs the worker until one of the signals comes."""
 
     async def work() -> None:
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in signals:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         ready()
         await Worker(settings, keys, redis_url=redis_url).run(stop)
@@ -120,6 +150,7 @@ def run_worker(settings: Settings, keys: Keys, redis_url: str, ready: Callable[[
 class _Child:
     name: str
     run: Callable[[Callable[[], None]], None]
+    last: bool
     pid: int = 0
     started_at: float = 0.0
     ready: bool = False
@@ -129,16 +160,17 @@ class _Child:
 class Processes:
     """The children of one parent."""
 
+    stop_seconds: float = STOP_SECONDS
     children: list[_Child] = field(default_factory=list)
-    _stopping: bool = False
+    _told_to_stop: int = 0  # how often
 
     def __post_init__(self) -> None:
         self._life_read, self._life_write = os.pipe()  # the write end is open as long as the parent lives
         self._ready_read, self._ready_write = os.pipe()
 
-    def add(self, name: str, run: Callable[[Callable[[], None]], None]) -> None:
-        """A child to run; `run(ready)` calls `ready` when it works."""
-        self.children.append(_Child(name, run))
+    def add(self, name: str, run: Callable[[Callable[[], None]], None], *, last: bool = False) -> None:
+        """A child to run; `run(ready)` calls `ready` when it works. One that is `last` goes when the others have."""
+        self.children.append(_Child(name, run, last))
 
     def run(self, *, on_ready: Callable[[], None], each_second: Callable[[], None]) -> int:
         """Starts the children and looks after them until SIGTERM or SIGINT; the exit code."""
@@ -148,7 +180,7 @@ class Processes:
             self._start(child)
         told = False
         os.set_blocking(self._ready_read, False)
-        while not self._stopping:
+        while not self._told_to_stop:
             self._reap()
             if not told and self._all_ready():
                 told = True
@@ -162,7 +194,7 @@ class Processes:
         return 0
 
     def _stop(self, number: int, frame: object) -> None:
-        self._stopping = True
+        self._told_to_stop += 1
 
     def _all_ready(self) -> bool:
         try:
@@ -182,8 +214,9 @@ class Processes:
             return
         code = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+            signal.signal(NOW, signal.SIG_IGN)
             os.close(self._life_write)
             _end_with(self._life_read)
             child.run(lambda: _tell(self._ready_write, index))
@@ -212,13 +245,21 @@ class Processes:
                 self._start(child)
 
     def _end_all(self) -> None:
-        alive = [child.pid for child in self.children if child.pid > 0]
-        for pid in alive:
-            os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while alive and time.monotonic() < deadline:
-            alive = [pid for pid in alive if not os.waitpid(pid, os.WNOHANG)[0]]
-            time.sleep(0.02)
+        """SIGTERM for the web processes, then, when nothing new can come, the worker; a second signal to us: now."""
+        deadline = time.monotonic() + self.stop_seconds
+        alive = []
+        for last in (False, True):
+            alive += [child.pid for child in self.children if child.pid > 0 and child.last == last]
+            for pid in alive:
+                os.kill(pid, signal.SIGTERM)
+            hurried = False
+            while alive and time.monotonic() < deadline:
+                if self._told_to_stop > 1 and not hurried:
+                    hurried = True
+                    for pid in alive:
+                        os.kill(pid, NOW)
+                alive = [pid for pid in alive if not os.waitpid(pid, os.WNOHANG)[0]]
+                time.sleep(LOOK_SECONDS)
         for pid in alive:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

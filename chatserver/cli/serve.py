@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 @click.option("--no-worker", is_flag=True, help="Run the worker elsewhere: `chatserver worker`.")
 def serve(host: str | None, port: int | None, data: Path | None, workers: int | None, no_worker: bool) -> None:
     """Run everything: pages, chats and, unless --no-worker, the worker."""
-    from chatserver.processes import Processes, bind, run_worker, serve_web
+    from chatserver.processes import STOP_SECONDS, Processes, bind, run_worker, serve_web
 
     settings = settings_of(host=host, port=port, data=data, workers=workers)
     configure(as_json=settings.log_json)
@@ -45,11 +46,15 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
         needs_admin = asyncio.run(migrate(settings, rewrite_site=True))
         check_installation(settings, place.url)
         setup = asyncio.run(_new_setup(place.url)) if needs_admin else None
-        processes = Processes()
+        processes = Processes(settings.drain_seconds + STOP_SECONDS)
         for number in range(settings.workers):
             processes.add(f"web {number + 1}", lambda ready: serve_web(settings, keys, place.url, listener, ready))
         if not no_worker:
-            processes.add("worker", lambda ready: run_worker(settings, keys, place.url, ready))
+            processes.add(
+                "worker",
+                lambda ready: run_worker(settings, keys, place.url, ready, signals=(signal.SIGTERM,)),
+                last=True,
+            )
         code = processes.run(on_ready=lambda: _greet(settings, setup), each_second=_keeper(place))
     finally:
         listener.close()

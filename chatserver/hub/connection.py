@@ -47,10 +47,14 @@ class Connection:
         self.number = next(_numbers)
         self.origin = os.getpid().to_bytes(4, "big") + (self.number & 0xFFFFFFFF).to_bytes(4, "big")
         self.open = True
+        self.welcomed = False
+        self.leaving = False  # takes no more commands
         self.chats: set[int] = set()  # attached to
         self.topics: set[str] = set()  # watched
         self.slot = 0  # of the hub's timer wheel
         self.heard_at = 0.0  # loop time of the last frame
+        self._unanswered = 1  # the hello
+        self._leave_with = close_codes.DRAIN, ""
         self._on_ready = on_ready
         self._out: list[bytes] = []
 
@@ -87,9 +91,27 @@ class Connection:
             return
         self.transport.send(out[0] if len(out) == 1 else self.codec.join(out), binary=self.codec.binary)
 
+    def began(self) -> None:
+        """A command is on its way."""
+        self._unanswered += 1
+
+    def answered(self) -> None:
+        """It is not any more."""
+        self._unanswered -= 1
+        if self.leaving and not self._unanswered:
+            self.close(*self._leave_with)
+
+    def leave(self, code: int, reason: str) -> None:
+        """Takes no more commands, and closes when those on their way are answered."""
+        if not self.leaving:
+            self.leaving, self._leave_with = True, (code, reason)
+            if not self._unanswered:
+                self.close(code, reason)
+
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is left, then closes."""
         if self.open:
+            self.leaving = True
             self.flush()
             self.open = False
             self.transport.close(code, reason)

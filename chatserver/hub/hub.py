@@ -19,6 +19,7 @@ from chatserver.broker.keys import CONTROL, chat_key, ticket_of_channel, topic_c
 from chatserver.broker.link import Link
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.hub.connection import Connection
+from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.places import QueuePlaces
 from chatserver.hub.topics import TopicFeed
@@ -45,6 +46,7 @@ class Hub:
         self.connections: set[Connection] = set()
         self.staff: Counter[str] = Counter()  # how many connections each agent has here
         self.on_staff: Callable[[], None] = lambda: None  # an agent's first has come, or the last has gone
+        self.drain = Drain(self.connections)
         self._devices: dict[tuple[str, str], Connection] = {}
         self._sessions: dict[str, set[Connection]] = {}
         self._feeds: dict[int, Feed] = {}
@@ -86,6 +88,11 @@ class Hub:
         connection.slot = random.randrange(PING_SECONDS)
         self._wheel[connection.slot].add(connection)
         self.heard(connection)
+
+    def welcomed(self, connection: Connection) -> None:
+        """It has its welcome; if this process is about to end, it hears of that next."""
+        connection.welcomed = True
+        self.drain.farewell(connection)
 
     def remove(self, connection: Connection) -> None:
         """The connection is gone."""

@@ -86,7 +86,9 @@ class SocketApp:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         codec = choose(scope.get("subprotocols", ()))
         await receive()  # websocket.connect
-        if scope["path"] != "/ws":
+        if self._services().hub.drain.begun:
+            await _deny(send, 503, "This node is going; another one takes you.", (b"retry-after", b"1"))
+        elif scope["path"] != "/ws":
             await _deny(send, 404, "The socket is at /ws.")
         elif headers.get(b"origin", "").lower() not in self._origins:
             log.warning("socket.origin_refused", origin=headers.get(b"origin", "")[:200], allowed=sorted(self._origins))
@@ -106,12 +108,12 @@ class SocketApp:
                 transport.writer.cancel()
 
 
-async def _deny(send: Send, status: int, why: str) -> None:
+async def _deny(send: Send, status: int, why: str, *headers: tuple[bytes, bytes]) -> None:
     await send(
         {
             "type": "websocket.http.response.start",
             "status": status,
-            "headers": [(b"content-type", b"text/plain; charset=utf-8")],
+            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *headers],
         }
     )
     await send({"type": "websocket.http.response.body", "body": why.encode() + b"\n"})

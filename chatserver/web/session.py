@@ -66,7 +66,7 @@ class Session:
 
     def on_frame(self, data: bytes | str) -> None:
         """A whole message has arrived."""
-        if self._closed or (self._connection and not self._connection.open):
+        if self._closed or (self._connection and self._connection.leaving):
             return
         if self._connection:
             self._services.hub.heard(self._connection)
@@ -145,6 +145,8 @@ class Session:
         return partial(handlers[type(command)], command)
 
     def _run(self, work: Awaitable[None], command: commands.Command) -> None:
+        if self._connection:
+            self._connection.began()
         task = asyncio.ensure_future(self._guard(work, command))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -162,6 +164,9 @@ class Session:
         except Exception:
             log.exception("session.failed", command=type(command).__name__)
             self._refuse(command, UnavailableError(retry_after_ms=1_000))
+        finally:
+            if self._connection:
+                self._connection.answered()
 
     def _refuse(self, command: commands.Command, error: ChatError) -> None:
         if isinstance(error, UnavailableError):
@@ -213,6 +218,7 @@ class Session:
         self._reply(greeting.welcome(command, connection, chats))
         for reader in readers:
             reader.release()
+        services.hub.welcomed(connection)
 
     def _post(self, command: commands.PostMessage | commands.PostNote) -> None:
         author, connection = self._author, self._connection
@@ -225,11 +231,17 @@ class Session:
                 self._refuse(command, answer)
             else:
                 self._reply(_ack(command.id, command.ticket, command.n, answer, text=text))
+            connection.answered()
 
-        if isinstance(command, commands.PostMessage):
-            self._services.messages.post_message(author, command, participant, done)
-        else:
-            self._services.messages.post_note(author, command, participant, done)
+        connection.began()
+        try:
+            if isinstance(command, commands.PostMessage):
+                self._services.messages.post_message(author, command, participant, done)
+            else:
+                self._services.messages.post_note(author, command, participant, done)
+        except BaseException:
+            connection.answered()
+            raise
 
     def _read(self, command: commands.Read) -> None:
         assert self._author and self._connection

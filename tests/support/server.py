@@ -100,11 +100,12 @@ def make_agent(data: Path, email: str, name: str, *, role: str = "agent", depart
 class RunningServer:
     """`chatserver serve` on a folder of its own. Use as a context manager: whatever happens, nothing is left behind."""
 
-    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *options: str, env: dict[str, str] | None = None, beside: RunningServer | None = None) -> None:
+        """With `beside`, another node of the same installation: on its data folder, at a port of its own."""
         self.options, self.env = options, FAST | (env or {})
         # Not pytest's folder: its long name would move the socket of the embedded Valkey elsewhere.
         self.folder = Path(tempfile.mkdtemp(prefix="chat-test-"))
-        self.data = self.folder / "data"
+        self.data = beside.data if beside else self.folder / "data"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._log, self._said = self.folder / "stderr.log", self.folder / "stdout.log"
@@ -167,6 +168,17 @@ class RunningServer:
             return httpx.get(f"{self.base}/readyz", timeout=5, verify=False).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def tell(self, number: int) -> None:
+        """Sends a signal to the parent, and does not wait."""
+        assert self.process
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Waits for its end after a signal; the exit code."""
+        assert self.process
+        process, self.process = self.process, None
+        return process.wait(60)
 
     def stop(self) -> int:
         """SIGTERM, as an operator would; the exit code."""
