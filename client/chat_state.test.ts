@@ -182,6 +182,12 @@ describe("own commands", () => {
     expect(reset.pending.map((item) => [item.key, item.status])).toEqual([["k2", "sending"]]);
   });
 
+  it("is not taken for lost when it was durable and only stands on a later page", () => {
+    const all = run([command(2, "three"), { type: "ack", ack: ackOf(log[3]!) }, durable(5)], before());
+    const reset = run([{ type: "page", page: pageOf(log.slice(0, 3).map((entry) => ({ ...entry, epoch: 9 })), 0, { ok: undefined, reset: true, epoch: 9, more: true }) }], all);
+    expect(reset.pending).toEqual([]);
+  });
+
   it("closes and rates by the ack alone", () => {
     const all = run([{ type: "page", page: pageOf(log, 0) }, { type: "command", key: "c", n: 4, kind: "closed", at: 1 }]);
     const ack = { ...ackOf(log[5]!), n: 4, seq: 9, prev: 8, entry_id: "e9" };
@@ -198,6 +204,15 @@ describe("the chat's own facts", () => {
     const live = run([{ type: "page", page: pageOf(log.slice(0, 7), 0, { state: info({ state: "queued", queue: { place: 1, waiting: 1 }, gen: 1 }) }) }, { type: "entry", entry: assigned }], newChat(TICKET, "staff", DEVICE));
     expect(live.info).toMatchObject({ state: "active", owner: { participant: "bo", name: "Bo" }, gen: 2 });
     expect(live.info?.queue).toBeUndefined();
+  });
+
+  it("waits again, without an owner, when the agent was lost", () => {
+    const log = makeLog();
+    const released = { ...(log[7] as Entry), kind: "released", role: "system", data: { reason: "agent_lost", gen: 4 } } as Entry;
+    const owned = info({ owner: { participant: "ag", name: "Ann" }, gen: 3 });
+    const state = run([{ type: "page", page: pageOf(log.slice(0, 7), 0, { state: owned }) }, { type: "entry", entry: released }], newChat(TICKET, "staff", DEVICE));
+    expect(state.info).toMatchObject({ state: "queued", gen: 4 });
+    expect(state.info?.owner).toBeUndefined();
   });
 
   it("counts what is unread, and forgets who types once they wrote", () => {

@@ -216,6 +216,10 @@ function afterEntry(info: ChatInfo, entry: Entry): ChatInfo {
       const named = withParticipant(participants, { participant: owner, name, role: "agent" });
       return info.gen === undefined ? { ...owned, participants: named } : { ...owned, participants: named, gen };
     }
+    case "released": {
+      const { owner: _, ...rest } = info;
+      return { ...rest, participants, state: "queued", ...(info.gen === undefined ? {} : { gen: entry.data.gen }) };
+    }
     case "closed": {
       const { queue: _, ...rest } = info;
       return { ...rest, participants, state: "closed", closed_at: entry.at, close_reason: entry.data.reason };
@@ -292,16 +296,20 @@ function takePage(state: ChatState, page: Page): ChatState {
     hole: false,
     more: page.more,
   };
-  if (page.reset) next = { ...next, log: [], pending: [...lostCommands(state, page), ...next.pending] };
+  if (page.reset) next = { ...next, log: [], pending: [...lostCommands(state, page), ...next.pending.map(unsent)] };
   return takeEntries(next, page.entries);
 }
+
+/** What was acknowledged in a history that is no more goes out again. */
+const unsent = (item: Pending): Pending => (item.status === "sent" ? { ...item, status: "sending" } : item);
 
 /** After a reset our own entries that the new history lacks are commands again: the outbox sends them once more. */
 function lostCommands(state: ChatState, page: Page): Pending[] {
   const lost: Pending[] = [];
   for (const entry of state.log) {
     const { key, n, text, at, kind } = entry;
-    if (!key || !n || kind === "opened" || kind === "assigned") continue;
+    if (!key || !n || kind === "opened" || kind === "assigned" || kind === "released") continue;
+    if (entry.seq <= state.durable.seq && state.durable.epoch === state.epoch) continue; // never lost, only on a later page
     if (findOwn(page.entries, state.device, n) || state.pending.some((item) => item.key === key)) continue;
     lost.push({ key, n, kind, text, at, status: "sending", data: kind === "rated" ? entry.data : undefined });
   }

@@ -6,11 +6,21 @@
 import { type ChatAction, type ChatState, lastSeq, needsPull, newChat, positionOf, type Pending, type Reader, reduceChat } from "./chat_state";
 import type { OutboxItem } from "./outbox";
 import type { Ack, ChatCommand, ChatPosition, ErrorCode, ErrorFrame, OpenChat, Page, Snapshot, Topic, TopicEvent, Welcome } from "./protocol";
-import { randomId, randomKey } from "./random";
-import { ChatSocket, CommandError, type SocketOptions, type SocketStatus } from "./socket";
+import { QuietStatus } from "./quiet_status";
+import { randomKey } from "./random";
+import { CommandError, type Line, type SocketEvents, type SocketStatus } from "./socket";
 
-export interface ChatsOptions extends Pick<SocketOptions, "url" | "device" | "store" | "scope" | "getPass" | "WebSocket"> {
+/** What the line tells these chats, and asks them. */
+export interface LineHooks {
+  events: SocketEvents;
+  positions(): ChatPosition[];
+}
+
+export interface ChatsOptions {
   reader: Reader;
+  line(hooks: LineHooks): Line;
+  /** An `open_chat` got its ticket and its access code: here, in another tab, or before a reload. */
+  opened?(chatKey: string, ticket: number, code?: string): void;
 }
 
 export interface TopicListener<S> {
@@ -34,12 +44,13 @@ const KINDS: Partial<Record<ChatCommand["op"], Pending["kind"]>> = {
 };
 
 export class Chats {
-  readonly socket: ChatSocket;
+  readonly socket: Line;
   person?: Welcome["person"];
   /** Add it to `Date.now()` for the server's time: how long somebody has waited must not depend on this machine's clock. */
   clockSkew = 0;
 
   private readonly reader: Reader;
+  private readonly quiet = new QuietStatus(() => this.tell());
   /** By ticket, or by `chat_key` until the ticket is known. */
   private states = new Map<string, ChatState>();
   private tickets = new Map<string, string>();
@@ -50,41 +61,56 @@ export class Chats {
   private pulling = new Set<number>();
   private told = false;
 
-  constructor(options: ChatsOptions) {
+  constructor(private readonly options: ChatsOptions) {
     this.reader = options.reader;
-    this.socket = new ChatSocket({
-      ...options,
-      newDevice: randomId,
-      positions: () => this.positions(),
-      events: {
-        status: () => this.tell(),
-        welcome: (welcome) => this.takeWelcome(welcome),
-        page: (page) => this.takePage(page),
-        missing: (ticket) => this.takeMissing(ticket),
-        frame: (frame) => {
-          if (frame.op === "entry") this.change(frame.ticket, { type: "entry", entry: frame });
-          else if (frame.op === "durable") this.change(frame.ticket, { type: "durable", durable: frame });
-          else if (frame.op === "snapshot") this.topics.get(frame.topic as Topic)?.snapshot(frame);
-          else if (frame.topic === "chat") this.change(frame.ticket, { type: "event", event: frame, now: Date.now() });
-          else this.topics.get(frame.topic)?.event(frame);
-        },
-        opened: (chatKey, ticket) => this.name(chatKey, ticket),
-        acked: (item, ack) => this.change(item.chat, { type: "ack", ack, key: item.key }),
-        failed: (item, error) => this.takeFailure(item, error),
-        renumbered: (items) => {
-          for (const { chat, key, n } of items) this.change(chat, { type: "numbered", key, n });
-        },
-        stale: (ticket) => this.attach(ticket),
-        device: (device) => {
-          for (const [name, state] of this.states) this.states.set(name, { ...state, device });
-        },
+    this.socket = options.line({ events: this.events(), positions: () => this.positions() });
+    for (const item of this.socket.items()) this.show(item);
+  }
+
+  private events(): SocketEvents {
+    return {
+      status: (status) => {
+        this.quiet.take(status);
+        this.tell();
       },
-    });
-    for (const item of this.socket.outbox.all()) this.show(item);
+      welcome: (welcome) => this.takeWelcome(welcome),
+      page: (page) => this.takePage(page),
+      missing: (ticket) => this.takeMissing(ticket),
+      frame: (frame) => {
+        if (frame.op === "entry") this.change(frame.ticket, { type: "entry", entry: frame });
+        else if (frame.op === "durable") this.change(frame.ticket, { type: "durable", durable: frame });
+        else if (frame.op === "snapshot") this.topics.get(frame.topic as Topic)?.snapshot(frame);
+        else if (frame.topic === "chat") this.change(frame.ticket, { type: "event", event: frame, now: Date.now() });
+        else this.topics.get(frame.topic)?.event(frame);
+      },
+      opened: (chatKey, ticket, code) => {
+        this.name(chatKey, ticket);
+        this.options.opened?.(chatKey, ticket, code);
+      },
+      acked: (item, ack) => this.change(item.chat, { type: "ack", ack, key: item.key }),
+      failed: (item, error) => this.takeFailure(item, error),
+      renumbered: (items) => {
+        for (const { chat, key, n } of items) this.change(chat, { type: "numbered", key, n });
+      },
+      stale: (ticket) => this.states.has(String(ticket)) && this.attach(ticket),
+      device: (device) => {
+        for (const [name, state] of this.states) this.states.set(name, { ...state, device });
+      },
+    };
   }
 
   get status(): SocketStatus {
     return this.socket.status;
+  }
+
+  /** What to say of the connection: nothing of trouble that is over soon. */
+  get shownStatus(): SocketStatus {
+    return this.quiet.shown;
+  }
+
+  /** So much is on its way that nothing more can be written. */
+  get full(): boolean {
+    return this.socket.full;
   }
 
   subscribe(listener: () => void): () => void {
@@ -94,8 +120,7 @@ export class Chats {
 
   /** A chat by its ticket, or by the name that `open` gave it. */
   get(chat: number | string): ChatState | undefined {
-    const name = String(chat);
-    return this.states.get(this.tickets.get(name) ?? name);
+    return this.states.get(this.nameOf(chat));
   }
 
   all(): ChatState[] {
@@ -134,7 +159,9 @@ export class Chats {
 
   /** Shows the command in its chat at once, and sends it until it is acknowledged. `chat` as in `get`. */
   send(command: ChatCommand, chat?: string): { key: string; done: Promise<Ack> } {
-    const { item, done } = this.socket.post(command, chat && (this.tickets.get(chat) ?? chat));
+    const { item, done } = this.socket.post(command, chat && this.nameOf(chat));
+    // The page that comes with the ack is for us.
+    if (command.op === "take_chat" && !this.states.has(item.chat)) this.put(item.chat, newChat(command.ticket, this.reader, this.socket.device));
     this.show(item);
     return { key: item.key, done };
   }
@@ -143,11 +170,21 @@ export class Chats {
     return this.send({ op: "post_message", ticket: this.get(chat)?.ticket ?? 0, text, ...extra }, String(chat));
   }
 
-  /** Takes a failed message away; its text comes back, to be sent again or mended. */
-  discard(chat: number | string, key: string): string | undefined {
-    const text = this.get(chat)?.pending.find((item) => item.key === key)?.text;
+  /** Takes a refused command away. */
+  discard(chat: number | string, key: string): void {
+    this.socket.remove(key);
     this.change(chat, { type: "discard", key });
-    return text;
+  }
+
+  /** Sends a refused command again, as a new one; a chat that could not be opened is opened first. `change` mends a message. */
+  retry(chat: number | string, key: string, change: { gen?: number } = {}): void {
+    const refused = this.socket.items().filter((item) => item.refused && item.chat === this.nameOf(chat));
+    const wanted = refused.filter((item) => item.key === key || item.command.op === "open_chat");
+    for (const item of wanted) {
+      this.discard(chat, item.key);
+      const command = { ...item.command, ...(item.command.op === "post_message" ? change : {}) };
+      this.send((command.op === "open_chat" ? command : { ...command, ticket: Number(item.chat) || 0 }) as ChatCommand, item.chat);
+    }
   }
 
   /** Everything up to the last entry was seen. */
@@ -156,8 +193,7 @@ export class Chats {
     const me = state?.info?.me;
     if (!state || !me) return;
     const seq = lastSeq(state);
-    if ((state.reads[me] ?? 0) >= seq || this.status.phase !== "online") return;
-    this.socket.read(ticket, seq);
+    if ((state.reads[me] ?? 0) >= seq || !this.socket.read(ticket, seq)) return;
     this.change(ticket, { type: "event", event: { op: "event", topic: "chat", ticket, type: "read", participant: me, seq }, now: 0 });
   }
 
@@ -196,17 +232,25 @@ export class Chats {
 
   private takePage(page: Page): void {
     const name = String(page.ticket);
-    if (!this.states.has(name)) this.put(name, newChat(page.ticket, this.reader, this.socket.device));
+    if (!this.states.has(name)) return; // another tab's
     this.change(page.ticket, { type: "page", page });
+    // What a lost history had taken from us is on its way again, also where this page did not see it go the first time.
+    if (page.reset) for (const item of this.socket.items()) if (item.chat === name && !item.acked) this.show(item);
+    // A read marker may have been lost with the connection.
+    const { me } = page.state;
+    const read = this.get(page.ticket)?.reads[me] ?? 0;
+    if (read > (page.reads[me] ?? 0)) this.socket.read(page.ticket, read);
   }
 
   private takeMissing(ticket: number): void {
-    if (!this.socket.outbox.of(String(ticket)).some((item) => item.command.op === "open_chat")) this.gone.add(ticket);
+    const opens = ({ chat, command, refused }: OutboxItem) => chat === String(ticket) && command.op === "open_chat" && !refused;
+    if (!this.socket.items().some(opens)) this.gone.add(ticket);
     this.tell();
   }
 
   private takeFailure(item: OutboxItem, error: ErrorFrame): void {
     this.change(item.chat, { type: "failed", key: item.key, code: error.code });
+    if (item.command.op === "take_chat" && !this.states.get(item.chat)?.info) this.states.delete(item.chat);
     if (error.code === "not_found" && Number(item.chat) > 0) this.takeMissing(Number(item.chat));
   }
 
@@ -217,17 +261,22 @@ export class Chats {
     this.put(String(ticket), { ...(state ?? newChat(ticket, this.reader, this.socket.device)), ticket });
   }
 
-  private show({ chat, key, n, at, command }: OutboxItem): void {
+  private nameOf(chat: number | string): string {
+    return this.tickets.get(String(chat)) ?? String(chat);
+  }
+
+  private show({ chat, key, n, at, command, refused }: OutboxItem): void {
     const kind = KINDS[command.op];
     if (!kind) return;
     if (!this.states.has(chat)) this.put(chat, newChat(Number(chat) || 0, this.reader, this.socket.device));
     const text = "text" in command ? command.text : undefined;
     const data = command.op === "rate_chat" ? { rating: command.rating } : undefined;
     this.change(chat, { type: "command", key, n, kind, text, data, at });
+    if (refused) this.change(chat, { type: "failed", key, code: refused });
   }
 
   private change(chat: number | string, action: ChatAction): void {
-    const name = this.tickets.get(String(chat)) ?? String(chat);
+    const name = this.nameOf(chat);
     const before = this.states.get(name);
     if (!before) return;
     const after = reduceChat(before, action);

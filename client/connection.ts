@@ -55,6 +55,8 @@ export class Connection {
   private resumeToken?: string;
   private refusedOnce = false;
   private attempt = 0;
+  /** When the server asked us to come back. */
+  private leaveAt?: number;
   private timer?: ReturnType<typeof setTimeout>;
   private liveness?: ReturnType<typeof setInterval>;
 
@@ -157,12 +159,24 @@ export class Connection {
       ws.close();
     }
     this.id = 0;
+    this.leaveAt = undefined;
     this.options.dropped();
+  }
+
+  /** The server goes: work on until `afterMs`, then connect again at once. The time is ours alone, so that not all come together. */
+  private leave(afterMs: number): void {
+    this.leaveAt = Date.now() + afterMs;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.tries = 0;
+      this.drop();
+      void this.connect();
+    }, afterMs);
   }
 
   private lost(code: number): void {
     if (this.online && Date.now() - this.welcomedAt > GOOD_MS) this.tries = 0;
-    const { opened } = this;
+    const { opened, leaveAt } = this;
     this.drop();
     if (!this.running) return;
     if (code === UNAUTHENTICATED && !this.refusedOnce) {
@@ -171,8 +185,10 @@ export class Connection {
       return void this.connect();
     }
     const message = stopMessage(code);
-    if (message) this.end({ phase: "stopped", code, message });
-    else this.retry(opened);
+    if (message) return this.end({ phase: "stopped", code, message });
+    if (leaveAt === undefined) return this.retry(opened);
+    this.tries = 0;
+    this.retry(true, Math.max(0, leaveAt - Date.now())); // it went before we did: the time it gave us holds
   }
 
   private retry(opened: boolean, afterMs?: number): void {
@@ -217,10 +233,8 @@ export class Connection {
       case "pong":
         return;
       case "bye":
-        this.drop();
-        if (!frame.reconnect) return this.end({ phase: "stopped", code: DRAINING, message: "The server ended the connection." });
-        this.tries = 0;
-        return this.retry(true, frame.after_ms);
+        if (frame.reconnect) return this.leave(frame.after_ms);
+        return this.end({ phase: "stopped", code: DRAINING, message: "The server ended the connection." });
       default:
         return this.options.frame(frame);
     }

@@ -15,7 +15,7 @@ export interface DeliveryOptions {
   /** Sends a command under a new `id`, which it returns. */
   send(frame: object): number;
   acked(item: OutboxItem, ack: Ack): void;
-  /** Refused for good, and dropped from the outbox. */
+  /** Refused for good. */
   failed(item: OutboxItem, error: ErrorFrame): void;
   renumbered(items: OutboxItem[]): void;
   /** The server asks for a new `attach` of this chat. */
@@ -42,7 +42,7 @@ export class Delivery {
       const count = counts.get(item.chat) ?? 0;
       const ticket = Number(item.chat);
       const open = item.command.op === "open_chat";
-      if (item.acked || sent.has(item.key) || this.held.has(item.chat) || count >= inFlight()) continue;
+      if (item.acked || item.refused || sent.has(item.key) || this.held.has(item.chat) || count >= inFlight()) continue;
       // Before its chat has a number a message can go nowhere; and an `open_chat` goes out alone.
       if (!open && (!(ticket > 0) || outbox.of(item.chat).some((one) => one.command.op === "open_chat" && !one.acked))) continue;
       counts.set(item.chat, count + 1);
@@ -61,7 +61,8 @@ export class Delivery {
     const item = answer.id === undefined ? undefined : this.onTheWay.get(answer.id);
     if (!item || answer.id === undefined) return;
     this.onTheWay.delete(answer.id);
-    if (this.options.outbox.find(item.key)) {
+    const known = this.options.outbox.find(item.key);
+    if (known && !known.refused) {
       if (answer.op === "ack") this.options.acked(item, answer);
       else this.refused(item, answer);
     }
@@ -82,13 +83,11 @@ export class Delivery {
       case "conflict":
         return conflict();
       default: {
-        const following = outbox.of(item.chat).filter((one) => one !== item);
-        const changed = outbox.refused(item);
+        const changed = outbox.refused(item, error.code);
         // Those on the way carry numbers that no longer fit and come back as `gap`.
         this.hold(item.chat, 0);
-        failed(item, error);
-        if (item.command.op === "open_chat") for (const one of following) failed(one, error);
-        if (changed.length) renumbered(changed);
+        for (const one of changed.refused) failed(one, error);
+        if (changed.renumbered.length) renumbered(changed.renumbered);
         if (error.code === "stale_gen") stale(Number(item.chat));
       }
     }

@@ -45,17 +45,47 @@ describe("an outbox", () => {
     const outbox = new Outbox(memoryStore(), "box");
     const [a, b, c] = ["a", "b", "c"].map((text) => outbox.add(message(text)));
     outbox.acked(a!, 7, 2);
-    expect(outbox.refused(b!)).toEqual([c]);
-    expect(numbers(outbox)).toEqual([1, 2]);
+    expect(outbox.refused(b!, "too_big")).toEqual({ refused: [b], renumbered: [c] });
+    expect([a, c].map((item) => item?.n)).toEqual([1, 2]);
     expect(outbox.add(message("d")).n).toBe(3);
   });
 
-  it("drops what was meant for a chat that could not be opened", () => {
+  it("keeps what was refused until its author decides, over a reload too", () => {
+    const store = memoryStore();
+    const outbox = new Outbox(store, "box");
+    outbox.refused(outbox.add(message("long")), "too_big");
+    const after = new Outbox(store, "box");
+    const [item] = after.all();
+    expect(item).toMatchObject({ refused: "too_big" });
+    expect(after.add(message("next")).n, "it has no number").toBe(1);
+    expect(after.remove(item!.key)).toBe(item);
+    expect(after.all()).toHaveLength(1);
+    expect(after.remove(after.all()[0]!.key), "what is on its way cannot be taken back").toBeUndefined();
+  });
+
+  it("drops refused commands that nobody can see", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    outbox.refused(outbox.add({ op: "take_chat", ticket: 100_009 }), "already_assigned");
+    expect(outbox.all()).toEqual([]);
+  });
+
+  it("refuses all that was meant for a chat that could not be opened", () => {
     const outbox = new Outbox(memoryStore(), "box");
     const open = outbox.add({ op: "open_chat", chat_key: "f".repeat(32), text: "hello" });
     outbox.add(message("more", 0), "f".repeat(32));
-    outbox.refused(open);
-    expect(outbox.all()).toEqual([]);
+    expect(outbox.refused(open, "invalid").refused).toHaveLength(2);
+    expect(outbox.all().map(({ refused }) => refused)).toEqual(["invalid", "invalid"]);
+    expect(outbox.add({ op: "open_chat", chat_key: "f".repeat(32), text: "again" }).n).toBe(1);
+  });
+
+  it("is full with a hundred commands on their way", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    for (let i = 0; i < 99; i++) outbox.add(message(`${i}`));
+    expect(outbox.full).toBe(false);
+    const last = outbox.add(message("one more"));
+    expect(outbox.full).toBe(true);
+    outbox.acked(last, 7, 2);
+    expect(outbox.full, "what is acknowledged is not on its way").toBe(false);
   });
 
   it("goes by the ticket as soon as the chat has one", () => {

@@ -6,7 +6,7 @@
  * A chat is named by its `chat_key` until the ticket is known, then by the ticket.
  */
 
-import type { ChatCommand, Entry, OpenChat } from "./protocol";
+import type { ChatCommand, Entry, ErrorCode, OpenChat } from "./protocol";
 import { randomId } from "./random";
 import type { Store } from "./storage";
 
@@ -20,6 +20,8 @@ export interface OutboxItem {
   command: WithoutTicket<ChatCommand>;
   /** Where the entry stands in the log, once it was acknowledged. */
   acked?: { epoch: number; seq: number };
+  /** Why the server refused it. It has no number any more and waits for its author, who sends it again or takes it away. */
+  refused?: ErrorCode;
 }
 
 interface Record_ {
@@ -28,6 +30,10 @@ interface Record_ {
   last: Record<string, number>;
 }
 
+/** As many commands on their way are enough: then nothing more can be written until some have arrived. */
+const FULL = 100;
+/** What is taken away without a word when it was refused: nobody can see that it is there. */
+const UNSEEN: readonly ChatCommand["op"][] = ["take_chat", "close_chat", "rate_chat"];
 /** Chats whose counters are kept after their last command. A forgotten chat is long closed. */
 const CHATS_KEPT = 200;
 
@@ -58,8 +64,8 @@ export class Outbox {
     return this.items.find((item) => item.key === key);
   }
 
-  chats(): string[] {
-    return [...new Set(this.items.map((item) => item.chat))];
+  get full(): boolean {
+    return this.items.filter((item) => !item.acked && !item.refused).length >= FULL;
   }
 
   add(command: ChatCommand, chat = chatName(command), at = Date.now()): OutboxItem {
@@ -97,7 +103,7 @@ export class Outbox {
   /** An entry of the log that this device wrote is as good as an ack. */
   seen(entry: Entry, device: string): void {
     if (entry.device !== device) return;
-    const item = this.items.find((one) => one.chat === String(entry.ticket) && one.n === entry.n);
+    const item = this.items.find((one) => one.chat === String(entry.ticket) && one.n === entry.n && !one.refused);
     if (item) this.acked(item, entry.epoch, entry.seq);
   }
 
@@ -125,23 +131,35 @@ export class Outbox {
     return this.renumber(chat, lastN);
   }
 
-  /** Drops a command that the server refused, and gives its number to the next. Returns the items whose number changed. */
-  refused(item: OutboxItem): OutboxItem[] {
+  /**
+   * The server refused a command: its number goes to the next one. Returns the items that are refused with it, as without a chat
+   * there is nothing to send to, and those whose number changed.
+   */
+  refused(item: OutboxItem, code: ErrorCode): { refused: OutboxItem[]; renumbered: OutboxItem[] } {
+    const opens = item.command.op === "open_chat";
+    const refused = opens ? this.of(item.chat).filter((one) => !one.refused) : [item];
+    for (const one of refused) one.refused = code;
+    this.items = this.items.filter((one) => !one.refused || !UNSEEN.includes(one.command.op));
+    if (!opens) return { refused, renumbered: this.renumber(item.chat, item.n - 1, item.n) };
+    delete this.last[item.chat];
+    this.save();
+    return { refused, renumbered: [] };
+  }
+
+  /** Takes a refused command away. */
+  remove(key: string): OutboxItem | undefined {
+    const item = this.items.find((one) => one.key === key && one.refused);
+    if (!item) return undefined;
     this.items = this.items.filter((one) => one !== item);
-    if (item.command.op === "open_chat") {
-      this.items = this.items.filter((one) => one.chat !== item.chat); // without a chat there is nothing to send to
-      delete this.last[item.chat];
-      this.save();
-      return [];
-    }
-    return this.renumber(item.chat, item.n - 1, item.n);
+    this.save();
+    return item;
   }
 
   /** Another device goes on with what this one had not sent: its own numbers start at 1 in every chat. */
   restart(): void {
     this.items = this.items.filter((item) => !item.acked);
     this.last = {};
-    for (const item of this.items) item.n = this.last[item.chat] = (this.last[item.chat] ?? 0) + 1;
+    for (const item of this.items) if (!item.refused) item.n = this.last[item.chat] = (this.last[item.chat] ?? 0) + 1;
     this.save();
   }
 
@@ -155,7 +173,7 @@ export class Outbox {
     const changed: OutboxItem[] = [];
     let n = after;
     for (const item of this.of(chat)) {
-      if (item.acked || item.n < from) continue;
+      if (item.acked || item.refused || item.n < from) continue;
       n += 1;
       if (item.n !== n) {
         item.n = n;

@@ -43,6 +43,12 @@ export interface AssignedData {
   gen: number;
 }
 
+/** The owner's connections were gone for too long: the chat waits again. The entry names that agent. */
+export interface ReleasedData {
+  reason: "agent_lost";
+  gen: number;
+}
+
 export interface ClosedData {
   reason: CloseReason;
 }
@@ -75,6 +81,7 @@ export type Entry = EntryBase &
     | { kind: "message"; data?: undefined }
     | { kind: "note"; data?: undefined }
     | { kind: "assigned"; data: AssignedData }
+    | { kind: "released"; data: ReleasedData }
     | { kind: "closed"; data: ClosedData }
     | { kind: "rated"; data: RatedData }
   );

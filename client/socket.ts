@@ -36,11 +36,11 @@ export interface SocketEvents {
   missing?(ticket: number): void;
   frame?(frame: EntryFrame | Durable | EventFrame | Snapshot): void;
   acked?(item: OutboxItem, ack: Ack): void;
-  /** The command was refused and dropped. */
+  /** The command was refused; its author decides about it. */
   failed?(item: OutboxItem, error: ErrorFrame): void;
   renumbered?(items: OutboxItem[]): void;
   /** An `open_chat` got its ticket. */
-  opened?(chatKey: string, ticket: number): void;
+  opened?(chatKey: string, ticket: number, code?: string): void;
   /** The server asks for a new `attach` of this chat. */
   stale?(ticket: number): void;
   /** This tab writes as another device from now on. */
@@ -82,7 +82,39 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-export class ChatSocket {
+/** What the chats of a page need of their line to the server: one of their own, or one that another tab keeps. */
+export interface Line {
+  readonly status: SocketStatus;
+  readonly device: string;
+  readonly limits: Limits;
+  /** So much is on its way that nothing more can be written. */
+  readonly full: boolean;
+  start(): void;
+  stop(): void;
+  /** Connects at once if it waits for its turn. */
+  wake(): void;
+  /** Asks; the answer comes on this connection, or the promise is rejected. */
+  ask(query: Extract<Query, { op: "attach" | "pull" }>): Promise<Page>;
+  ask<S>(query: { op: "watch"; topic: string }): Promise<Snapshot<S>>;
+  ask(query: Query): Promise<unknown>;
+  /**
+   * Sends a command as soon as it can go, and until it is durable. `chat` names a chat whose `open_chat` is not acknowledged yet.
+   * The promise is settled by the ack or by the refusal, however many connections that takes.
+   */
+  post(command: ChatCommand, chat?: string): { item: OutboxItem; done: Promise<Ack> };
+  /** The commands that are not durable, in their order, with those that were refused. */
+  items(): readonly OutboxItem[];
+  /** Takes a refused command away. */
+  remove(key: string): OutboxItem | undefined;
+  /** False when it could not go out: say it again after the next welcome. */
+  read(ticket: number, seq: number): boolean;
+  /** Call it with every key press: it sends at most one signal every 3 s. */
+  typing(ticket: number): void;
+  /** Forgets what was not sent. */
+  clear(): void;
+}
+
+export class ChatSocket implements Line {
   readonly outbox: Outbox;
   device: string;
   limits: Limits = { frame_bytes: 32_768, text_chars: 4_096, in_flight: 16, chats: 4, page_entries: 200 };
@@ -135,12 +167,28 @@ export class ChatSocket {
     this.connection.stop();
   }
 
-  /** Connects at once if it waits for its turn. */
-  readonly wake = (): void => this.connection.wake();
+  wake(): void {
+    this.connection.wake();
+  }
+
+  clear(): void {
+    this.outbox.clear();
+  }
 
   // ---- commands ------------------------------------------------------------------------------------------------------------
 
-  /** Asks; the answer comes on this connection, or the promise is rejected. */
+  get full(): boolean {
+    return this.outbox.full;
+  }
+
+  items(): readonly OutboxItem[] {
+    return this.outbox.all();
+  }
+
+  remove(key: string): OutboxItem | undefined {
+    return this.outbox.remove(key);
+  }
+
   ask(query: Extract<Query, { op: "attach" | "pull" }>): Promise<Page>;
   ask<S>(query: { op: "watch"; topic: string }): Promise<Snapshot<S>>;
   ask(query: Query): Promise<unknown>;
@@ -150,10 +198,6 @@ export class ChatSocket {
     return new Promise((resolve, reject) => this.questions.set(id, { resolve, reject }));
   }
 
-  /**
-   * Puts a command into the outbox and sends it as soon as it can go. `chat` names a chat whose `open_chat` is not acknowledged
-   * yet. The promise is settled by the ack or by the refusal, however many connections that takes.
-   */
   post(command: ChatCommand, chat?: string): { item: OutboxItem; done: Promise<Ack> } {
     const item = this.outbox.add(command, chat);
     const done = new Promise<Ack>((resolve, reject) => this.promises.set(item.key, { resolve, reject }));
@@ -162,11 +206,10 @@ export class ChatSocket {
     return { item, done };
   }
 
-  read(ticket: number, seq: number): void {
-    this.signal({ op: "read", ticket, seq });
+  read(ticket: number, seq: number): boolean {
+    return this.signal({ op: "read", ticket, seq });
   }
 
-  /** Call it with every key press: it sends at most one signal every 3 s. */
   typing(ticket: number): void {
     const now = Date.now();
     if (now - (this.lastTyping.get(ticket) ?? 0) < 3_000) return;
@@ -174,8 +217,9 @@ export class ChatSocket {
     this.signal({ op: "typing", ticket });
   }
 
-  private signal(frame: Signal): void {
+  private signal(frame: Signal): boolean {
     if (this.connection.online) this.connection.send(frame);
+    return this.connection.online;
   }
 
   private sendWithId(frame: object): number {
@@ -231,7 +275,7 @@ export class ChatSocket {
       const { chat_key } = item.command;
       if (item.chat === chat_key) {
         this.outbox.named(chat_key, ack.ticket, ack.claim);
-        events.opened?.(chat_key, ack.ticket);
+        events.opened?.(chat_key, ack.ticket, ack.access_code);
       }
     }
     events.acked?.(item, ack);

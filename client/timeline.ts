@@ -64,6 +64,7 @@ export function timeline(state: ChatState, unreadAfter?: number): Row[] {
       }
       case "opened":
       case "assigned":
+      case "released":
       case "closed":
       case "rated":
         startDay(entry.at);

@@ -1,10 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
-import { claimDevice, type DeviceClaim } from "../client/device";
+import { openLine, type OpenLine } from "../client/open_line";
+import { socketUrl } from "../client/socket";
 import { openStore } from "../client/storage";
 import { DeskContext } from "./desk/context";
 import { Desk, scopeOf } from "./desk/desk";
 import { DeskView } from "./desk/desk_view";
-import { type Agent, findSession, type Session, signOut } from "./session/session";
+import { type Agent, findSession, getPass, type Session, signOut } from "./session/session";
 import { Setup } from "./session/setup";
 import { SignIn } from "./session/sign_in";
 import { texts } from "./texts";
@@ -46,17 +47,17 @@ function SignedIn({ agent, onOut }: { agent: Agent; onOut: (told: "signed-out" |
 
   useEffect(() => {
     let left = false;
-    let made: { desk: Desk; claim: DeviceClaim } | null = null;
-    void claimDevice(scopeOf(agent), openStore()).then((claim) => {
-      if (left) return claim.release();
-      made = { desk: new Desk(agent, claim), claim };
+    let made: { desk: Desk; line: OpenLine } | null = null;
+    void openLine({ scope: scopeOf(agent), store: openStore(), url: socketUrl(), getPass }).then((line) => {
+      if (left) return line.release();
+      made = { desk: new Desk(agent, line), line };
       made.desk.start();
       setDesk(made.desk);
     });
     return () => {
       left = true;
       made?.desk.stop();
-      made?.claim.release();
+      made?.line.release();
       document.title = texts.product;
     };
   }, [agent.id]);
@@ -69,7 +70,7 @@ function SignedIn({ agent, onOut }: { agent: Agent; onOut: (told: "signed-out" |
       desk.tell(texts.unreachable);
       return;
     }
-    desk.chats.socket.outbox.clear();
+    desk.chats.socket.clear();
     history.replaceState(null, "", location.pathname);
     onOut("signed-out");
   }

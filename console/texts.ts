@@ -73,9 +73,9 @@ export const texts = {
 
   banner: {
     connecting: "Connecting …",
-    waiting: "The connection was lost. Reconnecting …",
+    waiting: "Reconnecting … Your messages are kept and sent then.",
     blocked: "Something between you and the server blocks WebSockets. Still trying.",
-    offline: "You are offline. What you write is sent when you are back.",
+    offline: "You are offline. Your messages will be sent when you are back.",
     now: "Connect now",
     stopped: "The connection was ended.",
     reload: "Reload",
@@ -100,6 +100,8 @@ export const texts = {
     note: "Note",
     onlyAgents: "only agents see it",
     preview: "This chat waits in the queue. Take it to answer.",
+    lost: "You lost this chat because your connection was gone. It waits in the queue again.",
+    lostOf: (who: string) => `You lost the chat of ${who} because your connection was gone.`,
     others: (name: string) => `${name} answers this chat. You can leave a note.`,
     closedText: (how: string) => `${how} It can be read, not written to.`,
     closedBy: { agent: "Closed by the agent.", customer: "Closed by the customer.", other: "This chat is closed." },
@@ -111,11 +113,11 @@ export const texts = {
     failedWhy: {
       chat_closed: "The chat was closed.",
       too_big: "It is too long.",
-      stale_gen: "Another agent owns the chat now.",
+      stale_gen: "The chat was no longer yours.",
       not_found: "The chat is no longer yours.",
     } as Readonly<Record<string, string>>,
     resend: "Try again",
-    discard: "Discard",
+    discard: "Remove",
   },
   composer: {
     message: "Message",
@@ -126,6 +128,7 @@ export const texts = {
     addNote: "Add note",
     left: (count: number) => plural(count, { one: "# character left", other: "# characters left" }),
     tooLong: (count: number) => plural(count, { one: "# character too many", other: "# characters too many" }),
+    full: "Many messages are waiting to be sent. You can go on when they are on their way.",
     mode: "What you write",
     hint: "Enter sends, Shift Enter starts a new line",
   },

@@ -16,6 +16,8 @@ export function changeText(entry: Entry): string | null {
       return entry.data?.topic === undefined ? "Chat opened" : `Chat opened: ${entry.data.topic}`;
     case "assigned":
       return `${entry.data.name} took the chat`;
+    case "released":
+      return `${entry.name ?? documentTexts.unnamed.agent} lost the connection. The chat went back to the queue`;
     case "closed":
       return entry.data.reason === "agent" ? "Chat closed by the agent" : "Chat closed by the customer";
     case "rated":

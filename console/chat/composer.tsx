@@ -23,7 +23,8 @@ export function Composer({ ticket, box, onlyNotes }: ComposerProps) {
   const note = draft.note || onlyNotes;
   const text = textOf({ ...draft, note });
   const left = desk.chats.socket.limits.text_chars - [...text].length;
-  const sendable = text.trim() !== "" && left >= 0;
+  const { full } = desk.chats;
+  const sendable = text.trim() !== "" && left >= 0 && !full;
 
   useEffect(() => {
     if (onlyNotes && !draft.note) desk.drafts.setNote(ticket, true);
@@ -85,8 +86,8 @@ export function Composer({ ticket, box, onlyNotes }: ComposerProps) {
         title={words.hint} aria-invalid={left < 0}
       />
       <div class="composer-send">
-        <span role="status" class={left < 0 ? "wrong" : ""}>
-          {left < 0 ? words.tooLong(-left) : left < NEAR_LIMIT ? words.left(left) : ""}
+        <span role="status" class={left < 0 || full ? "wrong" : ""}>
+          {full ? words.full : left < 0 ? words.tooLong(-left) : left < NEAR_LIMIT ? words.left(left) : ""}
         </span>
         <button class="primary" aria-disabled={!sendable}>
           <SendIcon />

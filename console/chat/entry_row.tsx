@@ -71,7 +71,7 @@ function Message({ row, state, desk }: { row: MessageRow; state: ChatState; desk
   );
 }
 
-function Failed({ row: { item, note }, state, desk }: { row: MessageRow; state: ChatState; desk: Desk }) {
+function Failed({ row: { item }, state, desk }: { row: MessageRow; state: ChatState; desk: Desk }) {
   const words = texts.chat;
   const key = item.key;
   if (key === undefined) return null;
@@ -81,7 +81,7 @@ function Failed({ row: { item, note }, state, desk }: { row: MessageRow; state: 
       <span>
         {words.failed} {why}
       </span>
-      <button class="plain" onClick={() => desk.resend(state.ticket, key, note)}>
+      <button class="plain" onClick={() => desk.resend(state.ticket, key)}>
         {words.resend}
       </button>
       <button class="plain" onClick={() => desk.chats.discard(state.ticket, key)}>

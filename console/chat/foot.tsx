@@ -3,6 +3,7 @@ import { go } from "../navigate";
 import { useCell } from "../cell";
 import { formatRoute } from "../route";
 import { texts } from "../texts";
+import { lostByMe } from "./standing";
 
 /** Under a chat that waits: it can be read before it is taken. */
 export function Preview({ ticket }: { ticket: number }) {
@@ -10,7 +11,7 @@ export function Preview({ ticket }: { ticket: number }) {
   const taking = useCell(desk.taking).has(ticket);
   return (
     <footer class="foot">
-      <p>{texts.chat.preview}</p>
+      <p>{lostByMe(desk.chats.get(ticket)) ? texts.chat.lost : texts.chat.preview}</p>
       <button class="primary" aria-disabled={taking || !desk.online} onClick={() => desk.take(ticket)}>
         {taking ? texts.lists.taking : texts.lists.take}
       </button>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ChatState } from "../../client/chat_state";
 import type { ChatInfo } from "../../client/protocol";
-import { standingOf } from "./standing";
+import { lostByMe, standingOf } from "./standing";
 
 const info = (more: Partial<ChatInfo>) => ({ me: "ann", state: "active", ...more }) as ChatInfo;
 
@@ -16,5 +17,19 @@ describe("standingOf", () => {
   it("is closed for everybody", () => {
     expect(standingOf(info({ state: "closed", owner: { participant: "ann", name: "Ann" } }), true)).toBe("closed");
     expect(standingOf(info({ state: "closing" }), true)).toBe("closed");
+  });
+});
+
+describe("lostByMe", () => {
+  const assigned = (owner: string) => ({ kind: "assigned", data: { owner } });
+  const released = (participant: string) => ({ kind: "released", participant });
+  const state = (...log: object[]) => ({ info: info({}), log }) as unknown as ChatState;
+
+  it("says that I was away for too long, until I have the chat again", () => {
+    expect(lostByMe(state(assigned("ann")))).toBe(false);
+    expect(lostByMe(state(assigned("ann"), released("ann")))).toBe(true);
+    expect(lostByMe(state(assigned("ann"), released("ann"), assigned("bob"))), "somebody else took it").toBe(true);
+    expect(lostByMe(state(assigned("ann"), released("ann"), assigned("bob"), released("bob"), assigned("ann")))).toBe(false);
+    expect(lostByMe(state(assigned("bob"), released("bob")))).toBe(false);
   });
 });

@@ -1,16 +1,11 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { SocketStatus } from "../../client/socket";
 import { useCell } from "../cell";
 import { texts } from "../texts";
 import { useDesk } from "./context";
 
-/** A connection that is back within this time was never worth a word. */
-const QUIET_MS = 1_500;
-
 export function Connection({ status, onNow }: { status: SocketStatus; onNow: () => void }) {
   const words = texts.banner;
-  const patient = useLater(status.phase === "connecting" || status.phase === "waiting", QUIET_MS);
   switch (status.phase) {
     case "idle":
     case "online":
@@ -27,16 +22,16 @@ export function Connection({ status, onNow }: { status: SocketStatus; onNow: () 
         </Banner>
       );
     case "connecting":
-      return patient ? <Banner tone="warn">{status.tries === 0 ? words.connecting : words.waiting}</Banner> : null;
+      return <Banner tone="warn">{status.tries === 0 ? words.connecting : words.waiting}</Banner>;
     case "waiting":
-      return patient ? (
+      return (
         <Banner tone="warn">
           {status.blocked ? words.blocked : words.waiting}
           <button class="plain" onClick={onNow}>
             {words.now}
           </button>
         </Banner>
-      ) : null;
+      );
   }
 }
 
@@ -56,16 +51,4 @@ export function Notice() {
       {notice !== null && <p class="notice">{notice}</p>}
     </div>
   );
-}
-
-/** True once something has been so for a while. */
-function useLater(so: boolean, afterMs: number): boolean {
-  const [later, setLater] = useState(false);
-  useEffect(() => {
-    setLater(false);
-    if (!so) return;
-    const timer = setTimeout(() => setLater(true), afterMs);
-    return () => clearTimeout(timer);
-  }, [so]);
-  return so && later;
 }

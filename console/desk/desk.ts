@@ -2,14 +2,15 @@
 
 import { Chats } from "../../client/chats";
 import { lastSeq } from "../../client/chat_state";
-import type { DeviceClaim } from "../../client/device";
+import type { OpenLine } from "../../client/open_line";
 import type { ChatItem, ChatList, TopicEvent, WaitingList } from "../../client/protocol";
-import { CommandError, socketUrl } from "../../client/socket";
+import { CommandError } from "../../client/socket";
 import { Cell } from "../cell";
+import { lostByMe } from "../chat/standing";
 import { afterAgentEvent, afterQueueEvent, type Lists, myItems, NO_LISTS, waitingItems, withMine, withoutKnown, withQueue, withTaken } from "../lists/lists";
 import { step } from "../lists/watched";
 import { NO_SEARCH, type SearchState } from "../search/state";
-import { type Agent, getPass } from "../session/session";
+import type { Agent } from "../session/session";
 import { texts } from "../texts";
 import { Drafts } from "./drafts";
 
@@ -36,9 +37,9 @@ export class Desk {
 
   constructor(
     readonly agent: Agent,
-    claim: DeviceClaim,
+    { line }: OpenLine,
   ) {
-    this.chats = new Chats({ reader: "staff", url: socketUrl(), device: claim.device, store: claim.store, scope: scopeOf(agent), getPass });
+    this.chats = new Chats({ reader: "staff", line });
     this.chats.subscribe(() => this.changed());
     for (const { id } of agent.departments) this.watchQueue(id);
     this.watchMine();
@@ -57,7 +58,7 @@ export class Desk {
   }
 
   get online(): boolean {
-    return this.chats.status.phase === "online";
+    return this.chats.shownStatus.phase === "online";
   }
 
   itemOf(ticket: number): ChatItem | undefined {
@@ -106,9 +107,9 @@ export class Desk {
     else this.chats.postMessage(ticket, text, gen === undefined ? {} : { gen });
   }
 
-  resend(ticket: number, key: string, note: boolean): void {
-    const text = this.chats.discard(ticket, key);
-    if (text !== undefined) this.post(ticket, text, note);
+  resend(ticket: number, key: string): void {
+    const gen = this.chats.get(ticket)?.info?.gen;
+    this.chats.retry(ticket, key, gen === undefined ? {} : { gen });
   }
 
   close(ticket: number): void {
@@ -196,6 +197,8 @@ export class Desk {
   private release(ticket: number): void {
     setTimeout(() => {
       if (this.isMine(ticket) || this.isClosed(ticket)) return;
+      const state = this.chats.get(ticket);
+      if (lostByMe(state)) this.tell(texts.chat.lostOf(state?.info?.customer_name ?? this.itemOf(ticket)?.name ?? texts.anonymous));
       this.dismiss(ticket);
     }, RELEASE_MS);
   }

@@ -94,7 +94,7 @@ export function DeskView({ onSignOut, onEnded }: DeskViewProps) {
       </main>
       {ticket !== null && <CustomerPane key={ticket} ticket={ticket} onClose={() => setDetails(false)} />}
       <div class="desk-state">
-        <Connection status={status} onNow={desk.chats.socket.wake} />
+        <Connection status={desk.chats.shownStatus} onNow={() => desk.chats.socket.wake()} />
       </div>
       <Notice />
       <KeysDialog open={keys} onClose={() => setKeys(false)} />

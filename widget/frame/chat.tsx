@@ -46,14 +46,14 @@ function stateLine({ info }: ChatState, ended: boolean): string | undefined {
 }
 
 function connection({ chats }: Room): ComponentChildren {
-  const status = chats?.status;
+  const status = chats?.shownStatus;
   switch (status?.phase) {
     case "offline":
       return <Banner tone="warn">{texts.offline}</Banner>;
     case "waiting":
       return <Banner tone="warn">{status.blocked ? texts.blocked : texts.reconnecting}</Banner>;
     case "connecting":
-      return status.tries > 0 && <Banner tone="warn">{texts.reconnecting}</Banner>;
+      return <Banner tone="warn">{texts.reconnecting}</Banner>;
     case "stopped": {
       const elsewhere = status.code === 4409;
       return (

@@ -32,7 +32,7 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
     event.preventDefault();
     const text = this.state.text.trim();
     const { panel, room } = this.props;
-    if (!text || this.left() < 0) return;
+    if (!text || this.left() < 0 || room.chats?.full) return;
     room.post(text);
     this.setState({ text: "" });
     panel.focus();
@@ -53,11 +53,18 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
     return charsLeft(this.state.text, this.props.room.chats?.socket.limits.text_chars);
   }
 
-  render(_: unknown, { text }: { text: string }) {
+  render({ room }: { panel: Panel; room: Room }, { text }: { text: string }) {
     const left = this.left();
+    const full = room.chats?.full;
     return (
       <form class="composer" onSubmit={this.send}>
-        <Left left={left} />
+        {full ? (
+          <p id="left" class="wrong" role="status">
+            {texts.full}
+          </p>
+        ) : (
+          <Left left={left} />
+        )}
         <textarea
           ref={this.field}
           rows={1}
@@ -65,12 +72,12 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
           dir="auto"
           aria-label={texts.message}
           aria-invalid={left < 0}
-          aria-describedby={left < NEARLY ? "left" : undefined}
+          aria-describedby={full || left < NEARLY ? "left" : undefined}
           placeholder={texts.messagePlaceholder}
           onInput={this.onInput}
           onKeyDown={this.onKeyDown}
         />
-        <button type="submit" class="primary" aria-label={texts.send} aria-disabled={!text.trim() || left < 0}>
+        <button type="submit" class="primary" aria-label={texts.send} aria-disabled={!text.trim() || left < 0 || full}>
           <SendIcon />
         </button>
       </form>

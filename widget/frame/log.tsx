@@ -125,6 +125,8 @@ function changeText(entry: LogEntry): string {
       return texts.opened(entry.data?.topic);
     case "assigned":
       return texts.joined(entry.data.name);
+    case "released":
+      return texts.released(entry.name ?? texts.agent);
     case "closed":
       return entry.data.reason === "customer" ? texts.closedByCustomer : entry.name ? texts.closedBy(entry.name) : texts.closed;
     case "rated":

@@ -2,7 +2,7 @@
 
 import { type ChatState, unreadCount } from "../../client/chat_state";
 import { Chats } from "../../client/chats";
-import { claimDevice } from "../../client/device";
+import { openLine } from "../../client/open_line";
 import { socketUrl } from "../../client/socket";
 import { ChatScreen } from "./chat";
 import type { FirstMessage, Panel } from "./panel";
@@ -13,10 +13,9 @@ export class Room {
   /** How far this person had read when the panel was opened on something new: what is new stands below a line. */
   unreadAfter?: number;
 
-  /** What the first message came with, for another try. */
-  private first?: FirstMessage;
   /** The chat whose first page has come. */
   private met?: number;
+  private opening?: ReturnType<typeof openLine>;
   private told: { unread?: number; live?: boolean; ticket?: number; ended?: boolean; blocked?: boolean } = {};
 
   constructor(private readonly panel: Panel) {}
@@ -33,8 +32,12 @@ export class Room {
   async start(): Promise<Chats> {
     if (this.chats) return this.chats;
     const { panel } = this;
-    const { device, store } = await claimDevice(panel.scope, panel.store);
-    const chats = new Chats({ reader: "customer", scope: panel.scope, device, store, url: socketUrl(), getPass: () => panel.getPass() });
+    const { store, session } = panel;
+    // Another customer of the same browser has another outbox.
+    const scope = `${panel.scope}.${session?.customer_id}`;
+    const { line } = await (this.opening ??= openLine({ scope, store, url: socketUrl(), getPass: () => panel.getPass() }));
+    if (this.chats) return this.chats;
+    const chats = new Chats({ reader: "customer", line, opened: (...opened) => this.opened(...opened) });
     this.chats = chats;
     chats.subscribe(() => this.changed());
     const { chat = "" } = panel.kept;
@@ -45,7 +48,6 @@ export class Room {
   }
 
   async open(first: FirstMessage): Promise<void> {
-    this.first = first;
     const { panel } = this;
     const { text, topic, order, name } = first;
     const { locale, page_url } = panel.options;
@@ -59,10 +61,10 @@ export class Room {
       page_url,
     });
     panel.keep({ chat: opened.chat, code: undefined });
-    opened.done.then(
-      (ack) => panel.keep({ chat: String(ack.ticket), code: ack.access_code }),
-      () => {},
-    );
+  }
+
+  private opened(chatKey: string, ticket: number, code?: string): void {
+    if (this.panel.kept.chat === chatKey) this.panel.keep({ chat: String(ticket), code });
   }
 
   post(text: string): void {
@@ -70,10 +72,7 @@ export class Room {
   }
 
   retry(key: string): void {
-    const text = this.chats?.discard(this.panel.kept.chat ?? "", key);
-    if (text === undefined) return;
-    if (this.chat?.ticket) this.post(text);
-    else void this.panel.open({ ...this.first, text });
+    this.chats?.retry(this.panel.kept.chat ?? "", key);
   }
 
   discard(key: string): void {
