@@ -111,7 +111,7 @@ class Directory:
         async with write(self.engine) as db:
             if first_admin and (await db.execute(select(agents.c.id).where(agents.c.role == "admin").limit(1))).first():
                 raise AdminExistsError
-            known = dict((await db.execute(select(departments.c.id, departments.c.name))).tuples().all())
+            known = dict((await db.execute(select(departments.c.id, departments.c.name))).all())
             wanted = new.departments or (next(iter(sorted(known))),)
             for name in wanted:
                 if name not in known:
@@ -236,7 +236,7 @@ class Directory:
         async with write(self.engine) as db:
             emails = [_import_email(one) for one in people]
             rows = await db.execute(select(agents.c.email, agents.c.id).where(agents.c.email.in_(set(emails))))
-            known: dict[str, str] = dict(rows.tuples().all())
+            known: dict[str, str] = dict(rows.all())
             new = {}
             for one, email in zip(people, emails, strict=True):
                 if email not in known and email not in new:

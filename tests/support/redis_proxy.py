@@ -45,6 +45,10 @@ class RedisProxy:
     def lose_command(self, k: int) -> None:
         self._arm(k, executed=False)
 
+    def disarm(self) -> None:
+        """From now on everything passes; `lost` says what was lost."""
+        self._fatal = 0
+
     def hang(self) -> None:
         """Half open: connections stand and are made, nothing passes in either direction until `go_on`."""
         self._open.clear()
