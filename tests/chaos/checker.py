@@ -75,8 +75,7 @@ class _Check:
                 if entry.text:
                     self.by_text.setdefault(entry.text, []).append(entry)
                 if entry.n is not None:
-                    for op in _ops(entry.kind):
-                        self.by_command[f"{entry.device} {it.ticket} {op} {entry.n}"] = entry
+                    self.by_command[f"{entry.device} {it.ticket} {entry.kind} {entry.n}"] = entry
         for client in self.clients.values():
             for claim in client.claims:
                 first = self.first_shown.get(claim.entry_id)
@@ -102,7 +101,7 @@ class _Check:
                 self.verdict.add(Kind.PHANTOM, first.ticket, f"{text!r} was said in #{sent.ticket}")
             refused = sender.refused.get(text)
             if refused and text not in sender.acked:
-                if self.losses.after(0.0):
+                if self.losses.excuses(refused.at):
                     self.verdict.counts["refused and there"] += 1
                 else:
                     self.verdict.add(Kind.PHANTOM, first.ticket, f"{text!r} was refused: {refused.code}")
@@ -136,7 +135,7 @@ class _Check:
         shown = self.first_shown[claim.entry_id]
         there = claim.key in self.by_text or claim.key in self.by_command
         what = f"{claim.key!r}, {claim.entry_id}, to {client.device} as {claim.seq} of epoch {claim.epoch}"
-        if claim.durable or not self.losses.after(shown):
+        if claim.durable or not self.losses.excuses(shown):
             word = "durable" if claim.durable else "ack" if claim.own else "entry"
             kind = Kind.RENUMBERED if there else Kind.LOST
             self.verdict.add(kind, claim.ticket, f"{word} {what}")
@@ -146,8 +145,8 @@ class _Check:
             self.verdict.counts["lost, then refused"] += 1
         elif not claim.own:
             self.verdict.counts["seen and lost"] += 1
-        elif claim.op == "take_chat":
-            self.verdict.counts["take_chat lost"] += 1  # the agent was told by `reset`; whoever takes it owns it
+        elif claim.kind == "assigned":
+            self.verdict.counts["assignment lost"] += 1  # the agent was told by `reset`; whoever takes it owns it
         elif client.finished is not None:
             self.verdict.add(Kind.LOST, claim.ticket, f"its sender came back: {what}")
         else:
@@ -165,7 +164,7 @@ class _Check:
             return
         for key, sent in client.sent.items():
             if key not in client.acked and key not in client.refused:
-                self.verdict.add(Kind.UNDECIDED, sent.ticket, f"{client.device}: {sent.op} n={sent.n} {key!r}")
+                self.verdict.add(Kind.UNDECIDED, sent.ticket, f"{client.device}: {sent.kind} n={sent.n} {key!r}")
 
     def _read_all(self, client: ClientLog) -> None:
         """Nobody skipped what lies before the last entry that they read."""
@@ -192,12 +191,3 @@ class _Check:
             if missing:
                 what = f"{client.device} lacks {missing[:5]}… ({len(missing)} of {len(due)})"
                 self.verdict.add(Kind.INCOMPLETE, ticket, what)
-
-
-def _ops(kind: str) -> tuple[str, ...]:
-    """By which names a command without text is known: that of the entry, and that of the command."""
-    return {
-        "closed": ("closed", "close_chat"),
-        "rated": ("rated", "rate_chat"),
-        "assigned": ("assigned", "take_chat"),
-    }.get(kind, (kind,))

@@ -21,9 +21,9 @@ class Claim:
     epoch: int
     seq: int
     entry_id: str
-    key: str  # what the command said: its text, or who, op and n
+    key: str  # what the command said: its text, or who, kind and n
     own: bool
-    op: str
+    kind: str
     durable: bool = False
 
 
@@ -91,18 +91,18 @@ class ClientLog:
 
     # -- what it says
 
-    def _key(self, ticket: int, n: int, op: str, text: str) -> str:
-        return text or f"{self.device} {ticket} {op} {n}"
+    def _key(self, ticket: int, n: int, kind: str, text: str) -> str:
+        return text or f"{self.device} {ticket} {kind} {n}"
 
     def _sent(self, record: h.Sent) -> None:
         self._commands[record.ticket, record.n] = record
-        self.sent[self._key(record.ticket, record.n, record.op, record.text)] = record
-        if record.op == "take_chat":
+        self.sent[self._key(record.ticket, record.n, record.kind, record.text)] = record
+        if record.kind == "assigned":
             self.takes.add((record.ticket, record.n))
 
     def _refused(self, record: h.Refused) -> None:
         command = self._commands.get((record.ticket, record.n))
-        key = record.text or (self._key(record.ticket, record.n, command.op, command.text) if command else "")
+        key = record.text or (self._key(record.ticket, record.n, command.kind, command.text) if command else "")
         self.refused[key] = record
 
     def _acked(self, record: h.Acked) -> None:
@@ -110,11 +110,13 @@ class ClientLog:
         if command is None:
             self.verdict.add(Kind.PHANTOM, record.ticket, f"{self.device}: ack for n={record.n}, never sent")
             return
-        key = self._key(record.ticket, record.n, command.op, command.text)
+        key = self._key(record.ticket, record.n, command.kind, command.text)
         self.acked.add(key)
         if record.seq == 0:  # accepted long ago; the server no longer says under which number
             return
-        claim = Claim(record.at, record.ticket, record.epoch, record.seq, record.entry_id, key, own=True, op=command.op)
+        claim = Claim(
+            record.at, record.ticket, record.epoch, record.seq, record.entry_id, key, own=True, kind=command.kind
+        )
         self.claims.append(claim)
         view = self.views.get(record.ticket)
         if view is None:
@@ -143,7 +145,7 @@ class ClientLog:
         view.needs[record.seq] = record.prev if self.role == "customer" else record.seq - 1
         key = record.text or f"{record.device} {record.ticket} {record.kind} {record.n}"
         claim = Claim(
-            record.at, record.ticket, record.epoch, record.seq, record.entry_id, key, own=False, op=record.kind
+            record.at, record.ticket, record.epoch, record.seq, record.entry_id, key, own=False, kind=record.kind
         )
         self.claims.append(claim)
         self._place(view, claim)

@@ -86,7 +86,9 @@ class Cluster:
         self.replica = Valkey("valkey-2", self.folder, strict=self.strict, master=self.master)
         self.valkeys = [self.master, self.replica]
         await asyncio.gather(*(one.run() for one in self.valkeys))
-        emails = [(f"agent{number}@shop.example", f"Agent {number}", "agent", ()) for number in range(self.agents)]
+        emails = [
+            (f"agent{number}@shop.example", f"Agent {number}", "agent", ("support",)) for number in range(self.agents)
+        ]
         await asyncio.to_thread(make_agents, self.data, emails)
         self.balancer = await Proxy("clients", rng=self.rng).start(self._targets)
         env = SHORTENED | RATES | self.env | {"CHAT_DATA": str(self.data), "CHAT_LOG_JSON": "1", "CHAT_DEMO": "0"}
@@ -121,7 +123,7 @@ class Cluster:
         for proxy in self.proxies:
             await proxy.close()
         if self._mounted:
-            subprocess.run(["umount", "--lazy", self.data], check=False)
+            self._unmount()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _mount(self) -> bool:
@@ -129,6 +131,9 @@ class Cluster:
         self.data.mkdir(mode=0o700)
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "chaos", str(self.data)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def _unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self.data], check=False)
 
     @property
     def disk_can_be_filled(self) -> bool:

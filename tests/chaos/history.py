@@ -47,11 +47,11 @@ class Byed(Record, frozen=True, array_like=True, tag=True):
 
 
 class Sent(Record, frozen=True, array_like=True, tag=True):
-    """A command went out, for the first time or again. `open_chat` has no ticket yet: 0."""
+    """A command went out, for the first time or again. One that opens a chat has no ticket yet: 0."""
 
     ticket: int
     n: int
-    op: str
+    kind: str  # of the entry that it makes
     text: str  # unique in a run; empty for commands without
 
 

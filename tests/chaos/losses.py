@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ALLOWED_SECONDS = 3.0
+EXCUSE_SECONDS = 30.0  # what was longer ago has nothing to do with a loss, and is judged as if there had been none
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Losses:
         self.losses = sorted(losses, key=lambda window: window.begin)
         self.hindrances = _merged(hindrances)
 
-    def after(self, at: float) -> Window | None:
-        """The first loss that what happened at this time may have fallen victim to."""
-        return next((window for window in self.losses if window.end >= at), None)
+    def excuses(self, at: float) -> bool:
+        """Whether what happened at this time may have fallen victim to a loss soon after."""
+        return any(window.end >= at and self._undisturbed(at, window.begin) <= EXCUSE_SECONDS for window in self.losses)
 
     def age(self, at: float) -> float:
         """How many seconds the worker had, undisturbed, to write what happened at `at` before each later loss: the

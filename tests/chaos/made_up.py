@@ -56,13 +56,11 @@ class Run:
         self.entries.append(entry)
         return entry
 
-    def say(self, op: str, who: int, text: str = "", **data: Any) -> Entry:
+    def say(self, kind: str, who: int, text: str = "", **data: Any) -> Entry:
         """A command that is sent, acked, seen by the other and becomes durable."""
         self.n[who] += 1
-        kind = {"post_message": "message", "post_note": "note", "take_chat": "assigned"}
-        kind |= {"close_chat": "closed", "rate_chat": "rated", "open_chat": "message"}
-        self.log(h.Sent, who, TICKET, self.n[who], op, text)
-        entry = self.append(kind[op], who, text, **data)
+        self.log(h.Sent, who, TICKET, self.n[who], kind, text)
+        entry = self.append(kind, who, text, **data)
         self.ack(who, entry)
         other = CUSTOMER + AGENT - who
         if entry.audience == "all" and (other in (CUSTOMER,) or self.n[AGENT]):
@@ -125,21 +123,21 @@ def good_run() -> Run:
     opened = run.append("opened")
     run.entries[0] = msgspec.structs.replace(opened, n=None)
     run.n[CUSTOMER] = 1
-    run.log(h.Sent, CUSTOMER, 0, 1, "open_chat", "hello")
+    run.log(h.Sent, CUSTOMER, 0, 1, "message", "hello")
     run.log(h.Opened, CUSTOMER, "key-1", TICKET)
-    run.log(h.Sent, CUSTOMER, TICKET, 1, "open_chat", "hello")
+    run.log(h.Sent, CUSTOMER, TICKET, 1, "message", "hello")
     run.see(CUSTOMER, run.entries[0])
     first = run.append("message", CUSTOMER, "hello")
     run.ack(CUSTOMER, first)
     for entry in run.entries:
         run.see(AGENT, entry)
-    run.say("take_chat", AGENT, owner="agent-1", name="Ann", gen=1)
+    run.say("assigned", AGENT, owner="agent-1", name="Ann", gen=1)
     for number in range(4):
-        run.say("post_message", CUSTOMER, f"question {number}")
-        run.say("post_message", AGENT, f"answer {number}")
-    run.say("post_note", AGENT, "aside")
-    run.say("post_message", CUSTOMER, "thanks")
-    run.say("close_chat", AGENT, reason="agent")
-    run.say("rate_chat", CUSTOMER, rating=5)
+        run.say("message", CUSTOMER, f"question {number}")
+        run.say("message", AGENT, f"answer {number}")
+    run.say("note", AGENT, "aside")
+    run.say("message", CUSTOMER, "thanks")
+    run.say("closed", AGENT, reason="agent")
+    run.say("rated", CUSTOMER, rating=5)
     run.finish()
     return run

@@ -111,7 +111,7 @@ async def until(condition: Callable[[], bool], what: str, patience: float = STAR
     """
     try:
         async with asyncio.timeout(patience):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # processes do not set events
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TimeoutError(f"not within {patience} s: {what}") from None

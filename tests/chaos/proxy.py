@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Self, cast
 
 DRIP_SECONDS = 1.0  # a slow reader takes one byte in this time
+IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python does not name it
 SMALL_BUFFER = 4096  # what a slow reader's system takes on top
 
 
@@ -132,6 +133,9 @@ class Link:
             try:
                 connection = socket.socket()
                 connection.setblocking(False)
+                # From where the near side comes: what is limited per address is so behind us, too.
+                connection.setsockopt(socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                connection.bind((self.near.address, 0))
                 if self.fault is Fault.SLOW:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
                 await self._loop.sock_connect(connection, ("127.0.0.1", port))
@@ -237,6 +241,12 @@ class _End(asyncio.Protocol):
             self.abort()
         else:
             self.link.opened(self)
+
+    @property
+    def address(self) -> str:
+        """Where the other side of this connection is."""
+        name = self.transport.get_extra_info("peername") if self.transport else None
+        return name[0] if name else "127.0.0.1"
 
     def data_received(self, data: bytes) -> None:
         self.link.received(self, data)

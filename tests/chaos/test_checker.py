@@ -85,7 +85,7 @@ def released_and_still_talking(run: Run) -> None:
 
 def words_after_the_end(run: Run) -> None:
     run.rewrite(15, kind="message", text="question 9")
-    run.log(h.Sent, CUSTOMER, TICKET, 8, "post_message", "question 9")
+    run.log(h.Sent, CUSTOMER, TICKET, 8, "message", "question 9")
 
 
 def two_tickets(run: Run) -> None:
@@ -182,13 +182,13 @@ def lossy_run(*, last_words: int = 2) -> Run:
     run = good_run()
     run.records = [record for record in run.records if not isinstance(record, h.Finished)]
     later = [record for record in run.records if getattr(record, "seq", 0) > THANKS]
-    later += [record for record in run.records if type(record) is h.Sent and record.op in ("close_chat", "rate_chat")]
+    later += [record for record in run.records if type(record) is h.Sent and record.kind in ("closed", "rated")]
     run.records = [record for record in run.records if record not in later]
     del run.entries[THANKS:]
     run.n = {CUSTOMER: 6, AGENT: 6}
     for number in range(last_words):
         run.n[CUSTOMER] += 1
-        run.log(h.Sent, CUSTOMER, TICKET, run.n[CUSTOMER], "post_message", f"last words {number}")
+        run.log(h.Sent, CUSTOMER, TICKET, run.n[CUSTOMER], "message", f"last words {number}")
         entry = run.append("message", CUSTOMER, f"last words {number}")
         run.ack(CUSTOMER, entry)
         run.see(AGENT, entry)
