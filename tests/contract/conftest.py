@@ -5,7 +5,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.support.client import JSON, MSGPACK
+from tests.support.client import JSON, MSGPACK, PATIENCE
 from tests.support.people import People
 from tests.support.server import RunningServer
 
@@ -29,9 +29,10 @@ def silent(server: RunningServer) -> Iterator[list[Future[int]]]:
 
     def say_nothing(subprotocol: str) -> int:
         url = f"ws://127.0.0.1:{server.port}/ws"
-        with connect(url, origin=server.base, subprotocols=[subprotocol]) as socket:  # type: ignore[arg-type,list-item]
+        options = {"origin": server.base, "subprotocols": [subprotocol], "open_timeout": PATIENCE}
+        with connect(url, **options) as socket:  # type: ignore[arg-type]
             with pytest.raises(ConnectionClosed):
-                socket.recv(timeout=30)
+                socket.recv(timeout=PATIENCE)
             return socket.close_code or 0
 
     with ThreadPoolExecutor(2) as pool:

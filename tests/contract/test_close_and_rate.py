@@ -1,8 +1,10 @@
 """How a chat ends."""
 
+import asyncio
+
 import pytest
 
-from tests.support.client import Refused, Socket
+from tests.support.client import PATIENCE, Refused, Socket
 from tests.support.people import People, open_chat, start_talk
 
 pytestmark = pytest.mark.anyio
@@ -10,8 +12,10 @@ pytestmark = pytest.mark.anyio
 
 async def until_closed(socket: Socket, ticket: int) -> dict[str, object]:
     """The state once the worker has sealed it."""
-    while (page := await socket.call("pull", ticket=ticket))["state"]["state"] != "closed":
-        assert page["state"]["state"] == "closing"
+    async with asyncio.timeout(PATIENCE):
+        while (page := await socket.call("pull", ticket=ticket))["state"]["state"] != "closed":
+            assert page["state"]["state"] == "closing"
+            await asyncio.sleep(0.02)
     state: dict[str, object] = page["state"]
     return state
 

@@ -116,6 +116,7 @@ async def test_own_entries_come_as_ack_only(people: People) -> None:
     await talk.say(3, "Two")
     await talk.answer(2, "Three")
     assert (await talk.customer.until("entry", ticket=talk.ticket))["text"] == "Three"
+    await talk.customer.round_trip()
     assert talk.customer.seen("entry", role="customer") == []
 
 

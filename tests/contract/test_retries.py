@@ -40,6 +40,7 @@ async def test_same_n_and_content_is_the_same_entry(people: People) -> None:
     await talk.agent.until("entry", ticket=talk.ticket, text="Only once")
     await talk.answer(3, "done")
     await talk.customer.until("entry", ticket=talk.ticket, text="done")
+    await talk.agent.round_trip()
     assert talk.agent.seen("entry", text="Only once") == []
 
 

@@ -24,6 +24,7 @@ async def test_typing_reaches_the_others(people: People) -> None:
     await talk.agent.send({"op": "typing", "ticket": talk.ticket})
     back = await talk.customer.until("event", topic="chat", type="typing")
     assert (back["name"], back["participant"]) == ("Ann", talk.taken["page"]["state"]["me"])
+    await talk.agent.round_trip()
     assert talk.agent.seen("event", type="typing") == []
 
 
@@ -45,6 +46,7 @@ async def test_read_marker_goes_forward_only_and_not_beyond_the_end(people: Peop
     me = talk.opened["page"]["state"]["me"]
     for seq in (3, 2, 0, 99):
         await talk.customer.send({"op": "read", "ticket": talk.ticket, "seq": seq})
+    await talk.customer.round_trip()
     # Another connection of the device: nothing there remembers what the first one said.
     again = await people.resume(talk.customer, chats=[{"ticket": talk.ticket}])
     for seq in (2, 99):

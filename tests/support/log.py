@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.support.client import Refused, Socket
+from tests.support.client import PATIENCE, Refused, Socket
 from tests.support.people import position
 
 
@@ -23,31 +23,34 @@ async def whole_log(socket: Socket, ticket: int) -> list[dict[str, Any]]:
 
 async def until_durable(socket: Socket, ticket: int) -> int:
     """Waits until everything in the log so far is in the database; the number of the last entry."""
-    while True:
-        page = await socket.call("pull", ticket=ticket)
-        if page["state"]["durable"] >= page["top"]:
-            top: int = page["top"]
-            return top
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            page = await socket.call("pull", ticket=ticket)
+            if page["state"]["durable"] >= page["top"]:
+                top: int = page["top"]
+                return top
+            await asyncio.sleep(0.02)
 
 
 async def until_state(socket: Socket, ticket: int, state: str) -> None:
     """Waits until the chat is in this state."""
-    while True:
-        if (await socket.call("pull", ticket=ticket))["state"]["state"] == state:
-            return
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if (await socket.call("pull", ticket=ticket))["state"]["state"] == state:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def repeat(socket: Socket, op: str, **fields: Any) -> tuple[dict[str, Any], int]:
     """Repeats a command unchanged while it is undecided; its ack, and how often it was `unavailable`."""
     refusals = 0
-    while (reply := await socket.until_reply(await socket.start(op, **fields)))["op"] == "error":
-        if reply["code"] != "unavailable":
-            raise Refused(reply)
-        assert reply["retry_after_ms"] > 0
-        refusals += 1
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while (reply := await socket.until_reply(await socket.start(op, **fields)))["op"] == "error":
+            if reply["code"] != "unavailable":
+                raise Refused(reply)
+            assert reply["retry_after_ms"] > 0
+            refusals += 1
+            await asyncio.sleep(0.02)
     return reply, refusals
 
 

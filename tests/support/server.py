@@ -97,6 +97,12 @@ def make_agent(data: Path, email: str, name: str, *, role: str = "agent", depart
     make_agents(data, [(email, name, role, departments)])
 
 
+def found(server: RunningServer, query: str) -> list[int]:
+    """The tickets that a search of the record finds."""
+    searched = server.command("transcripts", "search", "--json", query)
+    return [json.loads(line)["ticket"] for line in searched.stdout.splitlines()]
+
+
 class RunningServer:
     """`chatserver serve` on a folder of its own. Use as a context manager: whatever happens, nothing is left behind."""
 
@@ -150,7 +156,7 @@ class RunningServer:
                 stdout=out,
                 stderr=log,
             )
-        wait_until(lambda: self._says_ready(said), "the server is ready", patience=60)
+        wait_until(lambda: self._says_ready(said), "the server is ready")
 
     def _says_ready(self, since: int) -> bool:
         assert self.process
@@ -211,7 +217,7 @@ class RunningServer:
 
     def redis(self) -> Redis:
         """The embedded Valkey, to look and to break."""
-        return Redis(unix_socket_path=str(self.data / "valkey" / "valkey.sock"), socket_timeout=5)
+        return Redis(unix_socket_path=str(self.data / "valkey" / "valkey.sock"), socket_timeout=PATIENCE)
 
     def valkey_pid(self) -> int:
         return int((self.data / "valkey" / "valkey.pid").read_text())
@@ -220,7 +226,7 @@ class RunningServer:
         """Waits until all that Valkey has answered is on the disk; with `everysec` some may still be on its way."""
         with self.redis() as redis:
             redis.set("chat:test:saved", 1)
-            assert redis.execute_command("WAITAOF", 1, 0, 10_000)[0] == 1
+            assert redis.execute_command("WAITAOF", 1, 0, int(PATIENCE * 500))[0] == 1
 
     def pause(self) -> None:
         """Stops the parent, so that it starts nothing again until `go_on`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.client import PATIENCE
 from tests.support.server import PASSWORD, RunningServer, chatserver
 
 SHOP = "https://shop.example"
@@ -15,14 +16,14 @@ SHOP = "https://shop.example"
 
 def may_show(server: RunningServer) -> list[str]:
     """Who may show the widget, as the browser is told."""
-    policy = httpx.get(f"{server.base}/widget/frame?site=default").headers["content-security-policy"]
+    policy = httpx.get(f"{server.base}/widget/frame?site=default", timeout=PATIENCE).headers["content-security-policy"]
     found = re.search(r"frame-ancestors ([^;]*)", policy)
     assert found
     return found[1].split()
 
 
 def site_name(server: RunningServer) -> str:
-    answer = httpx.post(f"{server.base}/api/v1/customer-sessions", json={"site_key": "default"})
+    answer = httpx.post(f"{server.base}/api/v1/customer-sessions", json={"site_key": "default"}, timeout=PATIENCE)
     name: str = answer.json()["site"]["name"]
     return name
 

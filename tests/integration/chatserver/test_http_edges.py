@@ -11,6 +11,7 @@ from chatserver.web.agent_api import AgentApi
 from chatserver.web.customer_api import CustomerApi
 from chatserver.web.services import Services
 from chatserver.web.transcript_api import TranscriptApi
+from tests.support.client import PATIENCE
 from tests.support.people import People
 from tests.support.server import RunningServer
 
@@ -59,7 +60,7 @@ async def test_other_sites_may_send_nothing(people: People, server: RunningServe
         sent = {name: value for name, value in headers.items() if value}
         without = {name: value for name, value in api.http.headers.items() if name.lower() != "origin"}
         async with httpx.AsyncClient(
-            base_url=server.base, headers=without, cookies=api.http.cookies, verify=False
+            base_url=server.base, headers=without, cookies=api.http.cookies, timeout=PATIENCE, verify=False
         ) as browser:
             answer = await browser.request(method, path, json={"site_key": "default"}, headers=sent)
         assert answer.status_code == HTTPStatus.FORBIDDEN, sent

@@ -214,8 +214,9 @@ async def test_names_of_staff_who_looked_are_for_staff(people: People) -> None:
     sue = await people.signed_in("sue")
     await sue.http.get(f"/api/v1/transcripts/{talk.ticket}")
     answer = await view(people.browser(), talk.ticket, talk.opened["access_code"])
-    assert [one["who"] for one in answer.json()["transcript"]["accesses"]] == ["customer", "staff"]
-    assert "Sue" not in answer.text
+    transcript = answer.json()["transcript"]  # beside it there is a token, whose random letters may make a name
+    assert [one["who"] for one in transcript["accesses"]] == ["customer", "staff"]
+    assert "Sue" not in json.dumps(transcript)
 
 
 async def test_search_finds_what_the_agent_may_see(people: People) -> None:

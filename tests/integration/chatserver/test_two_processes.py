@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.support.client import Socket
+from tests.support.client import PATIENCE, Socket
 from tests.support.log import assert_one_order, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, position
 from tests.support.server import PASSWORD, RunningServer
@@ -28,25 +28,18 @@ async def people(two_processes: RunningServer) -> AsyncIterator[People]:
     await everybody.close()
 
 
-def process_of(socket: Socket) -> int:
-    """The pid of the web process at the other end: the first half of the connection's name."""
-    return int(socket.welcome["connection"][:8], 16)
-
-
 async def elsewhere(connect: Callable[[], Awaitable[Socket]], *others: Socket) -> Socket:
-    """Connects until it is another process than that of the others."""
-    for _ in range(200):
-        socket = await connect()
-        if process_of(socket) not in {process_of(other) for other in others}:
-            return socket
-        await socket.close()
-    raise AssertionError("every connection went to the same process")
+    """Connects until it is another process than that of the others, which may still have to start."""
+    async with asyncio.timeout(PATIENCE):
+        while (socket := await connect()).process in {other.process for other in others}:
+            await socket.close()
+    return socket
 
 
 async def test_a_whole_chat(people: People, two_processes: RunningServer) -> None:
     customer = await people.customer()
     agent = await elsewhere(lambda: people.staff("ann"), customer)
-    assert {process_of(customer), process_of(agent)} < set(two_processes.children())
+    assert {customer.process, agent.process} < set(two_processes.children())
     await agent.call("watch", topic="department:support")
     opened = await open_chat(customer, "Hello from one side")
     ticket = opened["ticket"]
@@ -130,10 +123,10 @@ async def test_killed_web_process_is_replaced(people: People, two_processes: Run
     agent = await elsewhere(lambda: people.staff("ann"), customer)
     opened = await open_chat(customer)
     taken = await agent.call("take_chat", ticket=opened["ticket"], n=1)
-    os.kill(process_of(customer), signal.SIGKILL)
+    os.kill(customer.process, signal.SIGKILL)
     assert await customer.closed() == 1006
     missed = await agent.call("post_message", ticket=opened["ticket"], n=2, text="Still here?", gen=taken["gen"])
     again = await people.resume(customer, chats=[position(opened)])
     assert [entry["seq"] for entry in again.welcome["chats"][0]["entries"]] == [taken["seq"], missed["seq"]]
     replaced = await elsewhere(people.customer, customer, agent)
-    assert process_of(replaced) in two_processes.children()
+    assert replaced.process in two_processes.children()
