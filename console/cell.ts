@@ -1,6 +1,6 @@
 /** A value that components watch. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export class Cell<Value> {
   private readonly watchers = new Set<() => void>();
@@ -30,7 +30,8 @@ export class Cell<Value> {
 export function useCell<Value>(cell: Cell<Value>): Value {
   const [, render] = useState({});
   const value = cell.get();
-  useEffect(() => {
+  // At once, not after the next picture: until then the component would answer keys by what it saw before.
+  useLayoutEffect(() => {
     // It may have changed between this render and this effect.
     if (!Object.is(cell.get(), value)) render({});
     return cell.watch(() => render({}));

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.pages import Screenshots
+from tests.support.client import PATIENCE
 from tests.support.server import RunningServer
 
 # Without these Chromium asks the outside world for updates and experiments.
@@ -29,7 +30,7 @@ def chromium() -> Iterator[Browser]:
     """For one file: Playwright's own event loop runs as long as it does, and other tests need theirs."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert found, "install Chromium (Debian: apt-get install chromium), or run `make test`, which does"
-    expect.set_options(timeout=15_000)  # what is due has come by then, on any machine
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
@@ -38,14 +39,16 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_browser(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """A page of a browser that knows nothing yet: cookies and storage of its own."""
+    """A page of a browser that knows nothing yet: cookies and storage of its own. Nothing in it moves, so that what is
+    there is there at once."""
     contexts: list[BrowserContext] = []
 
     def make(**options: object) -> Page:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options})  # type: ignore[arg-type]
+        defaults = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce"}
+        context = chromium.new_context(**{**defaults, **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE * 1000)
         return page
 
     yield make

@@ -25,6 +25,24 @@ class Screenshots:
         page.screenshot(path=self.folder / f"{name}.png", animations="disabled")
 
 
+class Remembered:
+    """Whether words have ever been on a page since now: for what comes and goes while nobody looks."""
+
+    WATCH = """(html, words) => {
+        const look = () => { if (document.body.innerText.includes(words)) html.dataset.remembered = words; };
+        new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+        look();
+    }"""
+
+    def __init__(self, html: Locator, words: str) -> None:
+        self.html, self.words = html, words
+        html.evaluate(self.WATCH, words)
+
+    def expect(self) -> None:
+        """They have been there, or will be in a moment."""
+        expect(self.html).to_have_attribute("data-remembered", self.words)
+
+
 class Customer:
     """Somebody in the shop, at the widget."""
 
@@ -67,6 +85,9 @@ class Customer:
     def log(self) -> Locator:
         return self.panel.get_by_role("log")
 
+    def remember(self, words: str) -> Remembered:
+        return Remembered(self.panel.locator("html"), words)
+
 
 class Agent:
     """Somebody at the console."""
@@ -93,6 +114,9 @@ class Agent:
 
     def log(self) -> Locator:
         return self.page.get_by_role("log")
+
+    def remember(self, words: str) -> Remembered:
+        return Remembered(self.page.locator("html"), words)
 
     def close_chat(self) -> None:
         self.page.get_by_role("button", name="Close chat").first.click()

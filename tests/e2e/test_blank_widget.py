@@ -42,7 +42,7 @@ def embed(folder: Path, server: RunningServer, site_key: str = "default") -> Non
 
 def says(page: Page, words: str) -> AbstractContextManager[object]:
     """The page writes this to the browser's console within the block."""
-    return page.expect_console_message(lambda message: words in message.text, timeout=60_000)
+    return page.expect_console_message(lambda message: words in message.text)
 
 
 def test_an_origin_that_is_not_allowed(new_browser: NewBrowser, other_site: tuple[Path, str]) -> None:
@@ -81,5 +81,5 @@ def test_a_blocked_socket(server: RunningServer, new_browser: NewBrowser) -> Non
     customer.open_widget()
     with says(page, "WebSocket"):
         customer.start_chat(topic="Returns", order="1", message="hello?")
-    expect(customer.panel.get_by_text("This network does not let the chat through.")).to_be_visible(timeout=60_000)
+    expect(customer.panel.get_by_text("This network does not let the chat through.")).to_be_visible(timeout=90_000)
     wait_until(lambda: "problem=socket" in server.log, "the operator finds it in the log")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.pages import Agent, Customer, Screenshots, axe_violations
-from tests.support.server import RunningServer, make_agent
+from tests.support.server import RunningServer, found, make_agent, wait_until
 
 NewBrowser = Callable[..., Page]
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
@@ -70,6 +70,7 @@ def test_every_screen(
     expect(customer.panel.get_by_text("You are offline")).to_be_visible()
     look(customer.page, "widget_offline")
 
+    wait_until(lambda: ticket in found(server, "dented"), "the chat can be found")
     agent.search("dented").first.get_by_role("link").click()
     expect(agent.page.get_by_text("Let me see.").first).to_be_visible()
     look(agent.page, "console_transcript")
@@ -103,7 +104,7 @@ def test_by_keyboard_alone(looked_at: RunningServer, new_browser: NewBrowser) ->
     keyboard = customer.page.keyboard
     keyboard.press("Enter")
     message = customer.panel.get_by_label("Message", exact=True)
-    expect(message).to_be_visible()
+    expect(message).to_be_focused()  # that comes last: before it, the focus would be taken from us again
     customer.panel.get_by_role("radio", name="Returns").focus()
     keyboard.press("Space")
     expect(customer.panel.get_by_role("radio", name="Returns")).to_be_checked()
@@ -115,5 +116,6 @@ def test_by_keyboard_alone(looked_at: RunningServer, new_browser: NewBrowser) ->
             break
     keyboard.press("Enter")
     expect(customer.log()).to_contain_text("By keyboard.")
+    expect(customer.panel.get_by_role("textbox", name="Message")).to_be_focused()
     keyboard.press("Escape")
     expect(bubble).to_be_focused()

@@ -87,7 +87,7 @@ async def test_forty_messages_over_cut_connections(hub: RunningServer, of_custom
         # The transcript is the same, opened with what the customer was given.
         assert of_sam.claim
         given = {"ticket": of_sam.ticket, "access_code": of_sam.claim["access_code"]}
-        async with httpx.AsyncClient(base_url=hub.base, verify=False) as http:
+        async with httpx.AsyncClient(base_url=hub.base, timeout=60, verify=False) as http:
             transcript = (await http.post("/api/v1/transcript-views", json=given)).json()["transcript"]
         recorded = [(one["seq"], one["entry_id"], one["kind"], one.get("text")) for one in transcript["entries"]]
         assert recorded == views["Sam"]

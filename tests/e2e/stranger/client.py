@@ -125,7 +125,7 @@ class Client:
         if self._socket:
             self._socket.transport.abort()
 
-    async def until(self, condition: Callable[[], bool], patience: float = 60) -> None:
+    async def until(self, condition: Callable[[], bool], patience: float = 120) -> None:
         """Waits until something is so."""
 
         def settled() -> bool:
@@ -274,7 +274,11 @@ class Client:
         chat = self.chats.get(frame["ticket"])
         if chat and frame["epoch"] == chat.epoch:
             chat.durable = max(chat.durable, frame["seq"])
-            chat.outbox = [one for one in chat.outbox if not (one.acked and one.seq <= chat.durable)]
+            self._prune(chat)
+
+    def _prune(self, chat: Chat) -> None:
+        """What is durable leaves the outbox."""
+        chat.outbox = [one for one in chat.outbox if not (one.acked and one.seq <= chat.durable)]
 
     def _page(self, page: Frame) -> None:
         chat = self.chats.get(page["ticket"])
@@ -425,6 +429,7 @@ class Client:
             own["text"] = text
         chat.accept(own)
         self._pull_if_early(chat)
+        self._prune(chat)  # it may have been durable before we came to read the ack
 
 
 # -- the two HTTP calls
