@@ -17,6 +17,7 @@ import msgspec
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
@@ -80,8 +81,11 @@ class Connection(asyncio.Protocol):
         return connection
 
     def send(self, frame: FrameValue) -> None:
-        """Puts a frame into the next write, which comes at the end of this turn of the loop."""
-        if self._ended:
+        """Puts a frame into the next write, which comes at the end of this turn of the loop.
+
+        When the connection is going, it goes nowhere: `on_lost` follows.
+        """
+        if self._ended or self._protocol.state is not State.OPEN:
             return
         if not self._flushing:
             self._flushing = True
