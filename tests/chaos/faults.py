@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -65,9 +67,6 @@ async def kill_node(cluster: Cluster, rng: random.Random) -> str:
     children = node.process.children()
     if children and rng.random() < 0.4:
         with contextlib.suppress(ProcessLookupError):
-            import os
-            import signal
-
             os.kill(rng.choice(children), signal.SIGKILL)
         await asyncio.sleep(1.5)
         await until(lambda: node.healthy, f"{node.process.name} is back")
@@ -162,15 +161,12 @@ async def fill_disk(cluster: Cluster, rng: random.Random) -> str:
 
 
 def _fill(path: Path) -> None:
-    with path.open("wb") as file, contextlib.suppress(OSError):
-        piece = bytes(1 << 20)
-        while True:
-            file.write(piece)
-            file.flush()
-    with path.open("ab") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1024))
-            file.flush()
+    """To the last byte."""
+    with path.open("wb", buffering=0) as file:
+        for piece in (1 << 20, 1 << 10, 1):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(piece)) == piece:
+                    pass
 
 
 # -- Redis
