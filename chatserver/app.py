@@ -75,8 +75,8 @@ class ChatServer:
         self._tickets = TicketNumbers(engine)
         signer = Signer(keys.token)
         chats = Chats(ChatLog(self._link), store, directory)
-        queue = Queue(self._link)
-        waiting = Waiting(chats.log, queue)
+        queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)
+        waiting = Waiting(chats, queue)
         self.presence = Presence(
             self._link, lease_seconds=settings.node_lease_seconds, grace_seconds=settings.agent_grace_seconds
         )
@@ -91,7 +91,7 @@ class ChatServer:
             messages=Messages(chats),
             opening=Opening(chats, waiting, self._tickets, signer=signer, access_key=keys.access),
             assigning=Assigning(chats, queue, waiting),
-            ending=Ending(chats, queue),
+            ending=Ending(chats, waiting),
             directory=directory,
             store=store,
             search=Search(engine),

@@ -211,6 +211,10 @@ class _Plan:
                 chat["owner_name"] = data.get("name")
                 chat["gen"] = data.get("gen", chat["gen"] + 1)
                 chat["accepted_at"] = chat["accepted_at"] or entry.at
+            case "released":
+                chat["state"] = "queued"
+                chat["owner"] = chat["owner_participant"] = chat["owner_name"] = None
+                chat["gen"] = data.get("gen", chat["gen"] + 1)
             case "closed":
                 chat["state"] = "closing"
                 chat["closed_at"] = entry.at

@@ -6,12 +6,12 @@ import asyncio
 
 from chatserver.actions.author import Author
 from chatserver.actions.text import clean
+from chatserver.actions.waiting import Waiting
 from chatserver.broker.log import Accepted, Draft, MissingChat
 from chatserver.errors import ChatClosedError, ChatError, InvalidCommandError
 from chatserver.model.chat import ENDED_STATES, OPEN_STATES, LiveChat
 from chatserver.model.person import Participant
 from chatserver.stores.chats import Chats
-from chatserver.stores.queue import Queue
 from chatserver.wire.commands import CloseChat, RateChat
 
 
@@ -21,8 +21,8 @@ class Ending:
     Raises (all methods): a `ChatError` that says why not; nothing has happened then, except with UnavailableError.
     """
 
-    def __init__(self, chats: Chats, queue: Queue) -> None:
-        self._chats, self._queue = chats, queue
+    def __init__(self, chats: Chats, waiting: Waiting) -> None:
+        self._chats, self._waiting = chats, waiting
 
     async def close_chat(self, author: Author, command: CloseChat) -> Accepted:
         """Ends the chat: nobody writes any more, and it leaves the queue and the agent's list."""
@@ -43,7 +43,7 @@ class Ending:
             ),
             author.origin,
         )
-        await self._queue.remove(command.ticket, department=chat.info.department)
+        await self._waiting.agree(command.ticket)
         return accepted
 
     async def rate_chat(self, author: Author, command: RateChat) -> tuple[Accepted, str | None]:

@@ -63,11 +63,11 @@ class Opening:
             chat = await self._chats.head(ticket)
             if chat.info.customer_id != author.person.id:
                 raise NotFoundError
-            since, state, info = chat.opened_at, chat.state, chat.info
+            state, info = chat.state, chat.info
         else:
-            accepted, since, state = begun, begun.at, "queued"
+            accepted, state = begun, "queued"
         if state == "queued":
-            await self._waiting.enqueue(ticket, info, since, masked.text)
+            await self._waiting.agree(ticket, preview=masked.text)
         claim = {"key": command.chat_key, "ticket": ticket, "sub": author.person.id}
         return Opened(
             ticket,

@@ -1,24 +1,32 @@
-"""Chats on their way into the queue."""
+"""The routing slot follows the chats: onto the waiting list, into an agent's hands, off everything."""
 
 from __future__ import annotations
 
-from chatserver.broker.log import ChatLog
-from chatserver.model.chat import ChatInfo, queue_item
+from chatserver.model.chat import LiveChat
+from chatserver.stores.chats import Chats
 from chatserver.stores.queue import Queue
 
 
 class Waiting:
-    """Puts queued chats on their department's waiting list."""
+    """Makes the routing slot agree with a chat."""
 
-    def __init__(self, log: ChatLog, queue: Queue) -> None:
-        self._log, self._queue = log, queue
+    def __init__(self, chats: Chats, queue: Queue) -> None:
+        self._chats, self._queue = chats, queue
 
-    async def enqueue(self, ticket: int, info: ChatInfo, since: int, preview: str | None) -> None:
-        """Onto the list, and off the sweeper's; doing it again does nothing.
+    async def agree(self, ticket: int, *, preview: str | None = None) -> LiveChat:
+        """Until both slots say the same, or the routing slot is ahead and the step is pending; then off the
+        sweeper's list. Doing it again does nothing.
 
         Raises:
+            NotFoundError: there is no such chat.
             UnavailableError: Redis does not answer; the sweeper does it later.
         """
-        item = queue_item(ticket, since, info, preview)
-        await self._queue.add(ticket, department=info.department, since=since, item=item)
-        await self._log.queued(ticket)
+        chat = await self._chats.head(ticket)
+        while True:
+            await self._queue.agree(chat, preview=preview)
+            now = await self._chats.head(ticket)
+            if (now.state, now.gen) == (chat.state, chat.gen):
+                break
+            chat = now  # somebody was quicker: what we have just written may be out of date
+        await self._chats.log.routed(ticket)
+        return chat

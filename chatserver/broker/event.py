@@ -25,7 +25,6 @@ ENVELOPE: Final = 9  # kind and origin
 NOBODY: Final = bytes(8)
 
 _OP = b"\xa2op\xa5entry"
-_OP_EVENT = b"\xa2op\xa5event"
 _NUMBERS: Final = 4  # epoch, seq, prev, at
 _HEAD_END, _BODY_AT, _ID_AT, _ID_END, _AUDIENCE_AT = 12, 54, 65, 101, 110
 _STAFF_MARK = 0xA5  # a string of five: "staff"
@@ -77,21 +76,6 @@ def transient_event(**fields: Any) -> bytes:
 def durable_event(ticket: int, epoch: int, seq: int) -> bytes:
     """Everything up to `seq` is committed in SQL."""
     return _encode({"op": "durable", "ticket": ticket, "epoch": epoch, "seq": seq})
-
-
-def versioned_parts(**fields: Any) -> tuple[bytes, bytes]:
-    """Head and body of a topic's event; the script puts the version between them."""
-    return _head(_OP_EVENT, len(fields) + 2), _pairs(fields)
-
-
-def open_ended_parts(*, last: str, **fields: Any) -> tuple[bytes, bytes]:
-    """The same for an event whose field `last` gets its value from the script, at the end."""
-    return _head(_OP_EVENT, len(fields) + 3), _pairs(fields) + _encode(last)
-
-
-def topicless_parts(**fields: Any) -> tuple[bytes, bytes]:
-    """The same for an event whose topic only the script knows."""
-    return _head(_OP_EVENT, len(fields) + 3), _pairs(fields)
 
 
 def event_epoch(event: bytes, offset: int = 0) -> int:

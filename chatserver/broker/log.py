@@ -235,6 +235,36 @@ class ChatLog:
             raise answer
         return answer
 
+    async def release(self, draft: Draft, *, gen: int) -> Accepted:
+        """Takes the chat from its owner (the draft's participant) and puts it back among the waiting.
+
+        Raises:
+            MissingChat: the chat has no keys.
+            StaleGenError: it is not theirs any more, or has ended; nothing was changed.
+        """
+        ticket = draft.ticket
+        head, body = draft.parts()
+        reply = await self.link.script(
+            "release",
+            (chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)),
+            (ticket, chat_key(ticket), gen, draft.participant, events.NOBODY, head, body),
+        )
+        answer = _answer(reply, draft.entry_id)
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    async def head(self, ticket: int) -> LiveChat:
+        """The chat without its entries.
+
+        Raises:
+            MissingChat: the chat has no keys.
+        """
+        meta = await self.link.call(b"HGETALL", chat_key(ticket, b":m"))
+        if not meta:
+            raise MissingChat
+        return LiveChat.from_meta(ticket, meta)
+
     async def join(self, ticket: int, participant: Participant) -> None:
         """Makes somebody a participant, unless they are one.
 
@@ -282,8 +312,8 @@ class ChatLog:
             found = await self.link.call(b"SET", name, fresh, b"NX", b"GET", b"EX", OPEN_KEY_SECONDS)
         return int(found) if found else fresh
 
-    async def queued(self, ticket: int) -> None:
-        """The chat is on its department's waiting list: nothing left to do for who sweeps up after crashes."""
+    async def routed(self, ticket: int) -> None:
+        """The routing slot agrees with the chat: nothing left to do for who sweeps up after crashes."""
         await self.link.call(b"ZREM", ticket_work_list(b"todo", ticket), ticket)
 
     async def lock_rebase(self, ticket: int, token: str) -> bool:
@@ -316,11 +346,9 @@ class ChatLog:
         Raises:
             MissingChat: the chat has no keys.
         """
-        meta = await self.link.call(b"HGETALL", chat_key(ticket, b":m"))
-        if not meta:
-            raise MissingChat
+        chat = await self.head(ticket)
         found = await self.link.call(b"XRANGE", chat_key(ticket, b":x"), b"-", b"+")
-        return LiveChat.from_meta(ticket, meta), [fields[1] for _, fields in found]
+        return chat, [fields[1] for _, fields in found]
 
     async def replace(
         self, live: LiveChat, token: str, log: Sequence[tuple[int, bytes]], meta: Sequence[bytes | str | int]

@@ -23,7 +23,7 @@ from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.places import QueuePlaces
 from chatserver.hub.topics import TopicFeed
-from chatserver.model.chat import LiveChat
+from chatserver.model.chat import ENDED_STATES
 from chatserver.model.person import Participant, Person
 from chatserver.stores.chats import ChatPage, Chats
 from chatserver.stores.queue import Queue, department_topic
@@ -286,22 +286,23 @@ class Hub:
         if reader:
             reader.me = me
         state = chat.view(me=me.id if me else None, staff=person.staff)
+        if reader and not person.staff and chat.state not in ENDED_STATES.split():
+            self._places_of(chat.info.department)  # the chat may come back to the queue
         if chat.state == "queued":
             places, waiting = await self._queue.places(chat.info.department, [chat.ticket])
             # Not on the list yet: the chat was opened this instant and is the last of them in a moment.
             place = places.get(chat.ticket, waiting + 1)
             state["queue"] = {"place": place, "waiting": max(waiting, place)}
             if reader and not person.staff:
-                self._await_place(chat, place, max(waiting, place))
+                self._places_of(chat.info.department).add(chat.ticket, place, max(waiting, place))
         return show(page, person=person, state=state, connection=connection, id=id)
 
-    def _await_place(self, chat: LiveChat, place: int, waiting: int) -> None:
-        department = chat.info.department
+    def _places_of(self, department: str) -> QueuePlaces:
         places = self._places.get(department)
         if places is None:
             places = self._places[department] = QueuePlaces(department, self._queue, self._feeds.get)
             self._topic(department_topic(department)).listeners.append(places)
-        places.add(chat.ticket, place, waiting)
+        return places
 
     def _feed(self, ticket: int) -> Feed:
         feed = self._feeds.get(ticket)

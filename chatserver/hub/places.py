@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from chatserver.broker.event import transient_event
 from chatserver.errors import UnavailableError
@@ -34,8 +35,13 @@ class QueuePlaces(TopicListener):
         """Nobody here waits for it any more."""
         self._told.pop(ticket, None)
 
-    def changed(self) -> None:
-        """The waiting list has moved."""
+    def changed(self, event: dict[str, Any] | None) -> None:
+        """The waiting list has moved. A chat that comes to it while its customer is here was released."""
+        if event and event["type"] == "queued":
+            ticket = event["item"]["ticket"]
+            feed = self._feed_of(ticket)
+            if feed and any(not reader.staff for reader in feed.readers.values()):
+                self._told.setdefault(ticket, (0, 0))
         if not self._told:
             return
         self._again = True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from chatserver.broker.event import ENVELOPE, decode_event
 from chatserver.errors import UnavailableError
 from chatserver.hub.connection import Connection
 from chatserver.hub.feed import Encoded
 from chatserver.stores.queue import Queue
+from chatserver.wire.frames import Snapshot
 
 RETRY_SECONDS = 0.5
 
@@ -26,6 +28,7 @@ class TopicFeed:
         self._queue = queue
         self._again: asyncio.Task[None] | None = None
         self._renewals = 0
+        self._version: int | None = None  # of the last event
 
     @property
     def idle(self) -> bool:
@@ -33,16 +36,22 @@ class TopicFeed:
         return not self.watchers and not self.listeners
 
     def push(self, payload: bytes) -> None:
-        """An event of the topic."""
+        """An event of the topic. One that does not follow the last (Redis has lost versions, or all of them) makes
+        everybody begin again.
+        """
         encoded = Encoded(payload[ENVELOPE:])
-        version = int(decode_event(encoded.event)["version"])
+        event = decode_event(encoded.event)
+        version, last = int(event["version"]), self._version
+        self._version = version
         for connection, held in self.watchers.items():
             if held is None:
                 connection.offer(encoded.under(connection.codec))
             else:
                 held.append((version, encoded))
+        if last is not None and version != last + 1:
+            self.renewed()
         for listener in self.listeners:
-            listener.changed()
+            listener.changed(event)
 
     async def watch(self, connection: Connection, id: int | None) -> None:
         """Sends the snapshot, then what came while it was made. A second watch of the same topic begins it again."""
@@ -51,7 +60,7 @@ class TopicFeed:
         state = await self._queue.snapshot(self.topic)
         name = "waiting" if self.topic.startswith("department:") else "chats"
         fields = {name: state.items, "count": state.count}
-        connection.offer(connection.codec.encode(_snapshot(id, self.topic, state.version, fields)))
+        connection.offer_frame(Snapshot(id=id, topic=self.topic, version=state.version, state=fields))
         if self.watchers.get(connection) is not held:
             return  # watched again meanwhile, or no longer: that one goes on
         self.watchers[connection] = None
@@ -72,7 +81,7 @@ class TopicFeed:
             for connection in list(self.watchers):
                 await self._watch_one_again(connection)
         for listener in self.listeners:
-            listener.changed()
+            listener.changed(None)
 
     async def _watch_one_again(self, connection: Connection) -> None:
         while connection in self.watchers:
@@ -85,12 +94,6 @@ class TopicFeed:
 class TopicListener:
     """Somebody in this process who wants to know that a topic has moved."""
 
-    def changed(self) -> None:
-        """It has."""
+    def changed(self, event: dict[str, Any] | None) -> None:
+        """It has, by this event, or in a way that nobody saw."""
         raise NotImplementedError
-
-
-def _snapshot(id: int | None, topic: str, version: int, state: dict[str, object]) -> dict[str, object]:
-    if id is None:
-        return {"op": "snapshot", "topic": topic, "version": version, "state": state}
-    return {"op": "snapshot", "id": id, "topic": topic, "version": version, "state": state}

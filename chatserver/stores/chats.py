@@ -90,7 +90,11 @@ class Chats:
         Raises:
             NotFoundError: there is no such chat.
         """
-        return (await self.page(ticket, limit=1)).chat
+        while True:
+            try:
+                return await self.log.head(ticket)
+            except MissingChat:
+                await self.rebase(ticket)
 
     async def visible(self, person: Person, ticket: int) -> LiveChat:
         """The chat without its entries, for somebody who may see it.

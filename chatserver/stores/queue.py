@@ -1,6 +1,8 @@
 """The routing slot: waiting lists of the departments, who owns which chat, and the topics that consoles watch.
 
-Two agents can never take one chat: taking is one script, and its `gen` decides in the chat's own slot.
+Two agents can never take one chat: taking is one script, and its `gen` decides in the chat's own slot. The steps that
+need both slots begin here, are pending until the chat's own slot has followed, and may be completed by anybody
+(docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from typing import Any
 
 import msgspec
 
-from chatserver.broker.event import decode_event, open_ended_parts, topicless_parts, versioned_parts
-from chatserver.broker.keys import routing, topic_channel
+from chatserver.broker.event import decode_event
+from chatserver.broker.keys import routing
 from chatserver.broker.link import Link
 from chatserver.errors import AlreadyAssignedError, NotFoundError
+from chatserver.model.chat import LiveChat, queue_item
 
 SHOWN = 200  # items of a waiting list in a snapshot
+RELEASED_AT_ONCE = 100
+_SLOT = (routing("asg"),)
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -39,25 +44,50 @@ class TopicState:
     items: list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Step:
+    """A hand-over to an agent, or without one a release, that the chat's own slot has not confirmed in time."""
+
+    ticket: int
+    agent_id: str
+    gen: int
+
+
 class Queue:
-    """Waiting lists and assignments.
+    """Waiting lists and assignments. `grace_seconds` is what an agent gets who owns a chat and is not connected.
 
     Raises (all methods):
         UnavailableError: Redis does not answer.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, grace_seconds: float) -> None:
         self._link = link
+        self._grace_ms = int(grace_seconds * 1000)
 
-    async def add(self, ticket: int, *, department: str, since: int, item: dict[str, Any]) -> None:
-        """Puts a chat on the waiting list; doing it again does nothing."""
-        topic = department_topic(department)
-        head, body = versioned_parts(topic=topic, type="queued", item=item)
-        await self._link.script(
-            "queue_add",
-            (routing(f"wait:{department}"), routing("items"), routing("asg"), routing("ver")),
-            (ticket, since, _encode(item), topic, topic_channel(topic), head, body),
+    async def agree(self, chat: LiveChat, *, preview: str | None = None) -> bool:
+        """Makes the routing slot agree with the chat: on its waiting list, in its owner's hands, or off everything.
+        Doing it again does nothing.
+
+        Returns:
+            False if the routing slot is ahead: a hand-over or release was begun, which stays and is pending.
+        """
+        owner = chat.owner_participant()
+        item = queue_item(chat.ticket, chat.opened_at, chat.info, preview)
+        reply = await self._link.script(
+            "queue_agree",
+            _SLOT,
+            (
+                chat.ticket,
+                chat.info.department,
+                _place(chat),
+                chat.gen,
+                owner.person_id if owner else "",
+                chat.opened_at,
+                _encode(item),
+                self._grace_ms,
+            ),
         )
+        return bool(reply == 1)
 
     async def take(self, ticket: int, *, department: str, agent_id: str, agent_name: str, gen: int) -> int:
         """Gives the chat to the agent; the new `gen`. The hand-over is pending until `confirm`.
@@ -66,32 +96,8 @@ class Queue:
             AlreadyAssignedError: `details["agent"]` was quicker.
             NotFoundError: it does not wait in this department.
         """
-        of_department, of_agent = department_topic(department), agent_topic(agent_id)
-        head_left, body_left = versioned_parts(topic=of_department, type="left", ticket=ticket, taken_by=agent_name)
-        head_assigned, body_assigned = open_ended_parts(topic=of_agent, type="assigned", last="item")
         reply = await self._link.script(
-            "queue_take",
-            (
-                routing(f"wait:{department}"),
-                routing("items"),
-                routing("asg"),
-                routing("ver"),
-                routing(f"mine:{agent_id}"),
-                routing("pend"),
-            ),
-            (
-                ticket,
-                agent_id,
-                gen,
-                of_department,
-                topic_channel(of_department),
-                of_agent,
-                topic_channel(of_agent),
-                head_left,
-                body_left,
-                head_assigned,
-                body_assigned,
-            ),
+            "queue_take", _SLOT, (ticket, department, agent_id, agent_name, gen, self._grace_ms)
         )
         if reply[0] == b"already_assigned":
             raise AlreadyAssignedError(agent=reply[1].decode())
@@ -99,20 +105,34 @@ class Queue:
             raise NotFoundError
         return int(reply[0])
 
-    async def confirm(self, ticket: int) -> None:
+    async def confirm(self, step: Step) -> None:
         """The chat's own slot knows its owner."""
-        await self._link.call(b"ZREM", routing("pend"), ticket)
+        await self._link.script("queue_confirm", _SLOT, (step.ticket, step.agent_id, step.gen))
 
-    async def remove(self, ticket: int, *, department: str) -> None:
-        """The chat has ended: off the list, out of its agent's hands."""
-        topic = department_topic(department)
-        head_left, body_left = versioned_parts(topic=topic, type="left", ticket=ticket)
-        head_released, body_released = topicless_parts(type="released", ticket=ticket)
-        await self._link.script(
-            "queue_remove",
-            (routing(f"wait:{department}"), routing("items"), routing("asg"), routing("ver"), routing("pend")),
-            (ticket, topic, topic_channel(topic), head_left, body_left, head_released, body_released),
-        )
+    async def undo(self, step: Step) -> None:
+        """The hand-over cannot be confirmed; the chat is nobody's until `agree`."""
+        await self._link.script("queue_undo", _SLOT, (step.ticket, step.agent_id, step.gen))
+
+    async def release(self, agent_id: str) -> list[Step]:
+        """Takes the chats of an agent whose grace is over out of their hands, if they are not back at this instant.
+        Each release is pending until `agree`.
+        """
+        flat = await self._link.script("queue_release", _SLOT, (agent_id, RELEASED_AT_ONCE))
+        return [Step(int(flat[i]), "", int(flat[i + 1])) for i in range(0, len(flat), 2)]
+
+    async def overdue(self, now: int, limit: int = 100) -> list[Step]:
+        """Steps that nobody confirmed in time."""
+        tickets = await self._link.call(b"ZRANGE", routing("pend"), b"-inf", now, b"BYSCORE", b"LIMIT", 0, limit)
+        return [await self._step(int(ticket)) for ticket in tickets]
+
+    async def _step(self, ticket: int) -> Step:
+        held = await self._link.call(b"HGET", routing("asg"), ticket)
+        agent, _, gen = held.decode().partition("|") if held else ("", "", "0")
+        return Step(ticket, agent, int(gen))
+
+    async def forget(self, ticket: int) -> None:
+        """There is no such chat any more, so nothing is pending."""
+        await self._link.call(b"ZREM", routing("pend"), ticket)
 
     async def snapshot(self, topic: str) -> TopicState:
         """A topic's state and version."""
@@ -130,12 +150,9 @@ class Queue:
         waiting = int(await self._link.call(b"ZCARD", key))
         return {ticket: int(rank) + 1 for ticket, rank in zip(tickets, ranks, strict=True) if rank is not None}, waiting
 
-    async def overdue(self, now: int, limit: int = 100) -> list[tuple[int, str, int]]:
-        """Hand-overs that nobody confirmed in time: (ticket, agent, gen)."""
-        tickets = await self._link.call(b"ZRANGE", routing("pend"), b"-inf", now, b"BYSCORE", b"LIMIT", 0, limit)
-        found = []
-        for ticket in tickets:
-            held = await self._link.call(b"HGET", routing("asg"), ticket)
-            agent, _, gen = held.decode().partition("|") if held else ("", "", "0")
-            found.append((int(ticket), agent, int(gen)))
-        return found
+
+def _place(chat: LiveChat) -> str:
+    """Where the chat belongs, as `queue_agree` takes it."""
+    if chat.state not in ("queued", "active"):
+        return "ended"  # `waiting` too: a chat of mode `mail` stands on no list
+    return "active" if chat.owner_participant() else "queued"

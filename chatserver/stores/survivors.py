@@ -78,6 +78,8 @@ class Survivors:
         if entry.kind == "assigned" and int(data.get("gen", 0)) > int(meta["gen"]):
             meta |= {"state": "active", "owner": data.get("owner", ""), "gen": data["gen"]}
             meta["accepted_at"] = meta.get("accepted_at") or at
+        elif entry.kind == "released" and int(data.get("gen", 0)) > int(meta["gen"]):
+            meta |= {"state": "queued", "owner": "", "gen": data["gen"]}
         elif entry.kind == "closed":
             meta |= {"state": "closing", "closed_at": at, "close_reason": data.get("reason")}
         elif entry.kind == "rated":

@@ -64,12 +64,12 @@ class Ack(Frame, frozen=True, tag="ack"):
 
 
 class Snapshot(Frame, frozen=True, tag="snapshot"):
-    """A topic as it is."""
+    """A topic as it is; without `id` unasked, where the server may have missed an event."""
 
-    id: int
     topic: str
     version: int
     state: dict[str, Any]
+    id: int | None = None
 
 
 class Error(Frame, frozen=True, tag="error"):

@@ -29,9 +29,9 @@ log = structlog.get_logger()
 class Finaliser:
     """Seals and indexes what has ended."""
 
-    def __init__(self, link: Link, store: Store, sealer: Sealer, search: Search, leases: Leases) -> None:
+    def __init__(self, link: Link, store: Store, queue: Queue, sealer: Sealer, search: Search, leases: Leases) -> None:
         self._link, self._store, self._sealer, self._search, self._leases = link, store, sealer, search, leases
-        self._log, self._queue = ChatLog(link), Queue(link)
+        self._log, self._queue = ChatLog(link), queue
         self._round = 0
 
     async def run_once(self) -> int:
@@ -69,7 +69,7 @@ class Finaliser:
         if not await self._seal(ticket):
             return False
         if chat:
-            await self._queue.remove(ticket, department=chat.info.department)
+            await self._queue.agree(chat)
         keys = chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"fin", ticket)
         return bool(
             await self._link.script("finalise", keys, (ticket, chat.epoch if chat else 0, chat.seq if chat else 0))

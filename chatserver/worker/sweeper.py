@@ -1,94 +1,113 @@
-"""Completes what a crash left between two steps: a chat that is not in its queue yet, a hand-over that nobody
-confirmed.
+"""Completes what a crash left between two steps, and takes the chats of agents who are lost.
+
+Every step is safe to do twice, by two workers too: scripts decide, and the newer `gen` wins.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterable
 
 import structlog
 
 from chatserver.actions.assigning import Assigning
+from chatserver.actions.releasing import Releasing
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.keys import ticket_work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
-from chatserver.errors import ChatError, NotFoundError, UnavailableError
-from chatserver.stores.chats import Chats
-from chatserver.stores.queue import Queue
+from chatserver.errors import NotFoundError, UnavailableError
+from chatserver.stores.presence import Presence
+from chatserver.stores.queue import Queue, Step
 from chatserver.worker.leases import Leases
 
 EVERY_SECONDS = 1.0
 PATIENCE_MS = 2_000  # who opened the chat does the next step within a few ms
+AT_ONCE = 16
 
 log = structlog.get_logger()
 
 
 class Sweeper:
-    """Walks the partitions' `todo` lists and the routing slot's `pend` list."""
+    """Walks the partitions' `todo` lists and the routing slot's: what is pending, which nodes are dead, who is lost."""
 
     def __init__(
-        self, link: Link, chats: Chats, queue: Queue, waiting: Waiting, assigning: Assigning, leases: Leases
+        self,
+        link: Link,
+        queue: Queue,
+        presence: Presence,
+        leases: Leases,
+        *,
+        waiting: Waiting,
+        assigning: Assigning,
+        releasing: Releasing,
     ) -> None:
-        self._link, self._chats, self._queue, self._leases = link, chats, queue, leases
-        self._waiting, self._assigning = waiting, assigning
+        self._link, self._queue, self._presence, self._leases = link, queue, presence, leases
+        self._waiting, self._assigning, self._releasing = waiting, assigning, releasing
         self._log = ChatLog(link)
 
-    async def run_once(self) -> int:
-        """One round; how many steps were completed.
+    async def run_once(self) -> None:
+        """One round.
 
         Raises:
-            UnavailableError: Redis does not answer.
+            UnavailableError: Redis does not answer, or the database for a chat that needs it; the others were done.
         """
         held = self._leases.held()
         if not held:
-            return 0
+            return
         seconds, micros = await self._link.call(b"TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
         lists = await asyncio.gather(
             *(self._log.work(b"todo", number, until=now - PATIENCE_MS, limit=50) for number in held)
         )
-        done = 0
-        for ticket in [ticket for found in lists for ticket in found]:
-            done += await self._enqueue(ticket)
+        await _all(self._agree(ticket) for found in lists for ticket in found)
         if 0 in held:  # the routing slot has no partition: whoever has the first does it
-            for ticket, agent_id, gen in await self._queue.overdue(now):
-                done += await self._confirm(ticket, agent_id, gen)
-        return done
+            await _all(self._complete(step) for step in await self._queue.overdue(now))
+            await self._release_lost()
 
-    async def _enqueue(self, ticket: int) -> bool:
+    async def _agree(self, ticket: int) -> None:
         try:
-            chat = await self._chats.head(ticket)
+            chat = await self._waiting.agree(ticket)
         except NotFoundError:
             await self._link.call(b"ZREM", ticket_work_list(b"todo", ticket), ticket)
-            return False
-        if chat.state == "queued":
-            log.warning("sweeper.enqueued", ticket=ticket)
-            await self._waiting.enqueue(ticket, chat.info, chat.opened_at, None)
-            return True
-        await self._log.queued(ticket)
-        return False
-
-    async def _confirm(self, ticket: int, agent_id: str, gen: int) -> bool:
-        try:
-            await self._assigning.confirm(ticket, agent_id, gen)
-        except UnavailableError:
-            raise
-        except ChatError as error:
-            log.warning("sweeper.dropped", ticket=ticket, why=error.code)
-            await self._back_to_the_queue(ticket)
-            return False
-        log.warning("sweeper.confirmed", ticket=ticket, gen=gen)
-        return True
-
-    async def _back_to_the_queue(self, ticket: int) -> None:
-        """The agent is no longer there, or another one owns the chat: the hand-over ends here."""
-        try:
-            chat = await self._chats.head(ticket)
-        except NotFoundError:
-            await self._queue.confirm(ticket)
             return
-        if chat.state == "queued":
-            await self._queue.remove(ticket, department=chat.info.department)
-            await self._waiting.enqueue(ticket, chat.info, chat.opened_at, None)
-        await self._queue.confirm(ticket)
+        log.warning("sweeper.agreed", ticket=ticket, state=chat.state)
+
+    async def _complete(self, step: Step) -> None:
+        try:
+            if step.agent_id:
+                await self._assigning.confirm(step)
+            else:
+                await self._releasing.complete(step)
+        except NotFoundError:
+            await self._queue.forget(step.ticket)
+            return
+        log.warning("sweeper.completed", ticket=step.ticket, gen=step.gen, step="take" if step.agent_id else "release")
+
+    async def _release_lost(self) -> None:
+        dead, lost = await self._presence.sweep()
+        if dead:
+            log.warning("node.lost", nodes=dead)
+        for agent_id in lost:
+            released = await self._releasing.release(agent_id)
+            log.warning("agent.lost", agent=agent_id, chats=released)
+
+
+async def _all(steps: Iterable[Awaitable[None]]) -> None:
+    """A few at a time; one that cannot be done does not hold up the others.
+
+    Raises:
+        UnavailableError: from one of them, once all were tried.
+    """
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(step: Awaitable[None]) -> None:
+        async with gate:
+            await step
+
+    results = await asyncio.gather(*map(one, steps), return_exceptions=True)
+    for error in filter(None, results):
+        if not isinstance(error, UnavailableError):
+            raise error
+    for error in filter(None, results):
+        raise error

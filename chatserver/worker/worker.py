@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from chatserver.actions.assigning import Assigning
+from chatserver.actions.releasing import Releasing
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
@@ -16,6 +17,7 @@ from chatserver.errors import ChatError, UnavailableError
 from chatserver.keys import Keys
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
+from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
 from chatserver.worker import finaliser, persister, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
@@ -38,16 +40,24 @@ class Worker:
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
         self._engine = open_database(settings.database)
         self._link = Link(redis_url, on_push=lambda channel, payload: None, on_subscribed=lambda channel: None)
-        store, directory, queue = Store(self._engine), Directory(self._engine), Queue(self._link)
+        store, directory = Store(self._engine), Directory(self._engine)
         chats = Chats(ChatLog(self._link), store, directory)
-        waiting = Waiting(chats.log, queue)
-        assigning = Assigning(chats, queue, waiting)
+        queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)
+        waiting = Waiting(chats, queue)
         sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
         self._leases = Leases(self._link)
         self._search = Search(self._engine)
         self._persister = persister.Persister(self._link, chats, self._leases)
-        self._finaliser = finaliser.Finaliser(self._link, store, sealer, self._search, self._leases)
-        self._sweeper = sweeper.Sweeper(self._link, chats, queue, waiting, assigning, self._leases)
+        self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, self._search, self._leases)
+        self._sweeper = sweeper.Sweeper(
+            self._link,
+            queue,
+            Presence(self._link, lease_seconds=settings.node_lease_seconds, grace_seconds=settings.agent_grace_seconds),
+            self._leases,
+            waiting=waiting,
+            assigning=Assigning(chats, queue, waiting),
+            releasing=Releasing(chats, queue, waiting),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.

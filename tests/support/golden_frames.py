@@ -17,7 +17,6 @@ from chatserver.broker.event import (
     durable_event,
     entry_parts,
     transient_event,
-    versioned_parts,
     whole_entry,
 )
 from chatserver.errors import AlreadyAssignedError, GapError, RateLimitedError, UnavailableError
@@ -71,6 +70,7 @@ ENTRIES = {
     "entry_masked": entry(
         5, 3, "message", "customer", text="ü 🙂\n•••• 1111", device=DEVICE, n=2, keep=("card",), masked=("card",)
     ),
+    "entry_released": entry(5, 3, "released", "system", name="Ann", data={"reason": "agent_lost", "gen": 2}),
     "entry_closed": entry(6, 5, "closed", "customer", data={"reason": "customer"}, device=DEVICE, n=3),
     "entry_rated": entry(7, 6, "rated", "customer", text="Thank you", data={"rating": 5}, device=DEVICE, n=4),
 }
@@ -175,17 +175,15 @@ def frames(codec: Codec) -> dict[str, bytes]:
         "pong": Pong(),
         "bye": Bye(after_ms=1_500, reconnect=True),
     }
-    head, body = versioned_parts(topic="department:support", type="queued", item=item)
-    left_head, left_body = versioned_parts(topic="department:support", type="left", ticket=TICKET, taken_by="Ann")
+    department = {"op": "event", "topic": "department:support"}
     events = {
         **ENTRIES,
         "durable": durable_event(TICKET, EPOCH, 3),
         "event_typing": transient_event(ticket=TICKET, type="typing", participant=AGENT, name="Ann"),
         "event_read": transient_event(ticket=TICKET, type="read", participant=CUSTOMER, seq=3),
         "event_queue": transient_event(ticket=TICKET, type="queue", place=1, waiting=2),
-        # What the script does: the version between head and body.
-        "event_queued": head + b"\xa7version\xce\x00\x00\x00\x08" + body,
-        "event_left": left_head + b"\xa7version\xce\x00\x00\x00\x09" + left_body,
+        "event_queued": msgpack.packb(department | {"version": 8, "type": "queued", "item": item}),
+        "event_left": msgpack.packb(department | {"version": 9, "type": "left", "ticket": TICKET, "taken_by": "Ann"}),
     }
     encoded = {name: codec.encode(value) for name, value in values.items()}
     encoded |= {name: codec.event(event) for name, event in events.items()}

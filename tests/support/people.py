@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.client import JSON, Api, Socket, new_chat_key, new_device
+from tests.support.client import JSON, PATIENCE, Api, Socket, new_chat_key, new_device
 from tests.support.server import PASSWORD, RunningServer, make_agents
 
 # One agent in two departments, a colleague, somebody in another department only, and a supervisor of all.
@@ -146,4 +148,22 @@ def position(value: dict[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in ("ticket", "epoch", "seq", "entry_id")}
 
 
-__all__ = ["STAFF", "People", "Talk", "add_staff", "new_device", "open_chat", "position", "start_talk"]
+async def elsewhere(connect: Callable[[], Awaitable[Socket]], *others: Socket) -> Socket:
+    """Connects until it is another process than that of the others, which may still have to start."""
+    async with asyncio.timeout(PATIENCE):
+        while (socket := await connect()).process in {other.process for other in others}:
+            await socket.close()
+    return socket
+
+
+__all__ = [
+    "STAFF",
+    "People",
+    "Talk",
+    "add_staff",
+    "elsewhere",
+    "new_device",
+    "open_chat",
+    "position",
+    "start_talk",
+]

@@ -170,7 +170,7 @@ def test_the_close_codes_are_those_of_the_code():
 
 
 def test_the_kinds_of_entries_and_events_are_those_of_the_code():
-    kinds = set(re.findall(r'draft\(\s*[\w.]+,\s*"(\w+)"', source("actions/*.py")))
+    kinds = set(re.findall(r'(?:draft\(\s*[\w.]+,\s*|\bkind=)"(\w+)"', source("actions/*.py")))
     table = page("protocol.md").partition("| kind | `text` | `data` |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == kinds
 
@@ -178,7 +178,8 @@ def test_the_kinds_of_entries_and_events_are_those_of_the_code():
     made = re.findall(
         r'\btype="(\w+)"|"type": "(\w+)"', source("actions/*.py", "broker/*.py", "hub/*.py", "stores/*.py")
     )
-    assert types == {one or other for one, other in made}
+    of_topics = re.findall(r"tell\([^,]+, '(\w+)'", source("broker/scripts/*.lua"))
+    assert types == {one or other for one, other in made} | set(of_topics)
     assert types <= set(re.findall(r"\w+", page("protocol.md")))
 
 

@@ -6,15 +6,15 @@ local meta, gen, n = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[8])
 local window = 'w:' .. ARGV[5] .. ':' .. ARGV[7]
 local m = redis.call('HMGET', meta, 'state', 'epoch', 'seq', 'pub', 'at', 'gen', 'owner', 'dirty', 'accepted_at', window, 'gseq')
 if not m[2] then return {'missing'} end
-if gen == tonumber(m[6]) and m[7] == ARGV[5] then   -- theirs already, by another device or the sweeper: the command counts all the same
-  local seq = tonumber(m[11] or 0)
-  if not window_look(m[10], n, ARGV[9]) then redis.call('HSET', meta, window, window_push(m[10], n, seq, ARGV[9])) end
-  return dup_answer({'dup', seq}, KEYS[2])
-end
-if gen <= tonumber(m[6]) then return {'stale_gen'} end
 local seen = window_look(m[10], n, ARGV[9])
 if seen then return dup_answer(seen, KEYS[2]) end
 if m[1] == 'closing' or m[1] == 'closed' then return {'chat_closed'} end
+if gen == tonumber(m[6]) and m[7] == ARGV[5] then   -- theirs already, by another device or the sweeper: the command counts all the same
+  redis.call('HSET', meta, window, window_push(m[10], n, tonumber(m[11] or 0), ARGV[9]))
+  return dup_answer({'dup', tonumber(m[11] or 0)}, KEYS[2])
+end
+if gen <= tonumber(m[6]) then return {'stale_gen'} end
+
 local number, epoch, prev, at = m[3] + 1, tonumber(m[2]), tonumber(m[4]), entry_time(m[5])
 local seq, time = string.format('%d', number), string.format('%d', at)
 local event = finish(ARGV[11], epoch, number, prev, at, ARGV[12])

@@ -15,7 +15,8 @@ if not string.find(string.match(me, '[^\n]*') .. ' ', ' ' .. ARGV[8] .. ' ', 1, 
 local seen = window_look(m[10], n, ARGV[7])
 if seen then return dup_answer(seen, KEYS[2]) end
 if not string.find(ARGV[9], m[1], 1, true) then return {'chat_closed'} end
-if ARGV[10] ~= '-' and (ARGV[10] ~= '' or m[7] == ARGV[4]) and ARGV[10] ~= m[6] then return {'stale_gen'} end
+local owns = string.find(string.match(me, '[^\n]*') .. ' ', ' own ', 1, true)   -- is or was the owner: only as the one of now
+if ARGV[10] ~= '-' and ((ARGV[10] ~= '' or owns) and ARGV[10] ~= m[6] or owns and m[7] ~= ARGV[4]) then return {'stale_gen'} end
 
 local number, epoch, prev, at = m[3] + 1, tonumber(m[2]), tonumber(m[4]), entry_time(m[5])
 local seq = string.format('%d', number)

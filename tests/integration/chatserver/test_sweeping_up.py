@@ -79,7 +79,9 @@ async def test_hand_over_that_nobody_confirmed(victims: People, link: Link) -> N
     customer, agent = await victims.customer(), await victims.staff("ann")
     opened = await open_chat(customer, "Take me")
     person = agent.welcome["person"]
-    gen = await Queue(link).take(opened["ticket"], department="support", agent_id=person["id"], agent_name="Ann", gen=0)
+    gen = await Queue(link, grace_seconds=45).take(
+        opened["ticket"], department="support", agent_id=person["id"], agent_name="Ann", gen=0
+    )
     assigned = await customer.until("entry", ticket=opened["ticket"])
     assert (assigned["kind"], assigned["name"], assigned["data"]["gen"]) == ("assigned", "Ann", gen)
     # The agent comes back and finds the chat in hand.

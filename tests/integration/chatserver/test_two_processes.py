@@ -1,14 +1,14 @@
 """Customer and agent on different processes, one Redis between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 
 import pytest
 
-from tests.support.client import PATIENCE, Socket
+from tests.support.client import Socket
 from tests.support.log import assert_one_order, until_state, whole_log
-from tests.support.people import People, add_staff, open_chat, position
+from tests.support.people import People, add_staff, elsewhere, open_chat, position
 from tests.support.server import PASSWORD, RunningServer
 
 pytestmark = pytest.mark.anyio
@@ -26,14 +26,6 @@ async def people(two_processes: RunningServer) -> AsyncIterator[People]:
     everybody = People(two_processes)
     yield everybody
     await everybody.close()
-
-
-async def elsewhere(connect: Callable[[], Awaitable[Socket]], *others: Socket) -> Socket:
-    """Connects until it is another process than that of the others, which may still have to start."""
-    async with asyncio.timeout(PATIENCE):
-        while (socket := await connect()).process in {other.process for other in others}:
-            await socket.close()
-    return socket
 
 
 async def test_a_whole_chat(people: People, two_processes: RunningServer) -> None:

@@ -1,0 +1,66 @@
+"""An agent who is lost loses their chats: back to the waiting list, at the old place. The routing slot decides and
+counts `gen`; the chat's own slot follows; then it is listed.
+"""
+
+from __future__ import annotations
+
+from chatserver.actions.waiting import Waiting
+from chatserver.broker.log import Draft, MissingChat
+from chatserver.errors import StaleGenError
+from chatserver.ids import new_id
+from chatserver.model.chat import LiveChat
+from chatserver.model.person import Participant
+from chatserver.stores.chats import Chats
+from chatserver.stores.queue import Queue, Step
+
+
+class Releasing:
+    """Takes chats from agents whose grace is over."""
+
+    def __init__(self, chats: Chats, queue: Queue, waiting: Waiting) -> None:
+        self._chats, self._queue, self._waiting = chats, queue, waiting
+
+    async def release(self, agent_id: str) -> int:
+        """All chats of this agent, unless they are back at this instant; how many it were.
+
+        Raises:
+            UnavailableError: Redis or the database do not answer; what was begun is pending, and completed later.
+        """
+        steps = await self._queue.release(agent_id)
+        for step in steps:
+            await self.complete(step)
+        return len(steps)
+
+    async def complete(self, step: Step) -> None:
+        """The chat's own slot, then the waiting list; by `gen`, so again changes nothing.
+
+        Raises:
+            NotFoundError: there is no such chat.
+        """
+        chat = await self._chats.head(step.ticket)
+        owner = chat.owner_participant()
+        if owner:
+            await self._append(chat, owner, step.gen)
+        await self._waiting.agree(step.ticket)
+
+    async def _append(self, chat: LiveChat, owner: Participant, gen: int) -> None:
+        draft = Draft(
+            ticket=chat.ticket,
+            kind="released",
+            role="system",
+            entry_id=new_id(),
+            person_id=owner.person_id,
+            participant=owner.id,
+            device="",
+            n=0,
+            name=owner.name,
+            data={"reason": "agent_lost", "gen": gen},
+        )
+        try:
+            try:
+                await self._chats.log.release(draft, gen=gen)
+            except MissingChat:
+                await self._chats.rebase(chat.ticket)
+                await self._chats.log.release(draft, gen=gen)
+        except StaleGenError:
+            pass  # done before, or the chat has ended or is another's: `agree` finds out
