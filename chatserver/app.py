@@ -67,7 +67,7 @@ class ChatServer:
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
         engine = open_database(settings.database)
-        hub = Hub()
+        hub = Hub(ping_seconds=settings.ping_seconds)
         self._engine, self._redis = engine, open_redis(redis_url)
         self._settings = settings
         self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)
@@ -80,8 +80,8 @@ class ChatServer:
         self.presence = Presence(
             self._link, lease_seconds=settings.node_lease_seconds, grace_seconds=settings.agent_grace_seconds
         )
-        self._lease = NodeLease(self.presence, agents=lambda: tuple(hub.staff), on_forgotten=hub.renew_topics)
-        hub.on_staff = self._lease.moved
+        self._lease = NodeLease(self.presence, agents=lambda: tuple(hub.roster.staff), on_forgotten=hub.renew_topics)
+        hub.roster.on_staff = self._lease.moved
         seal_key = SealKey.from_bytes(keys.seal)
         self.services = Services(
             link=self._link,

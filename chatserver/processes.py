@@ -26,6 +26,7 @@ from chatserver.app import create_app
 from chatserver.config import Settings
 from chatserver.errors import ChatError, ConfigError
 from chatserver.keys import Keys
+from chatserver.web.uvicorn_socket import SocketProtocol
 from chatserver.wire.codec import MAX_FRAME_BYTES
 from chatserver.worker.worker import Worker
 
@@ -107,7 +108,7 @@ def serve_web(
     app = create_app(settings, keys, redis_url=redis_url)
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_ping_interval=None,  # the hub's own heartbeat, on one timer
         ws_per_message_deflate=False,  # 40 KiB and 10 µs a connection and message, and CRIME-like attacks

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
+
+import structlog
 
 from chatserver.model.person import Person
 from chatserver.wire import close_codes
@@ -14,7 +18,19 @@ from chatserver.wire.codec import Codec
 MAX_BACKLOG_BYTES = 256 * 1024
 MAX_BACKLOG_FRAMES = 256
 
+log = structlog.get_logger()
+
 _numbers = itertools.count(1)
+_process = b""  # random: process numbers are the same in every container
+
+
+def _name_process() -> None:
+    global _process
+    _process = secrets.token_bytes(5)
+
+
+_name_process()
+os.register_at_fork(after_in_child=_name_process)
 
 
 class Transport(Protocol):
@@ -26,8 +42,8 @@ class Transport(Protocol):
     def close(self, code: int, reason: str = "") -> None:
         """Sends what is there, then a close frame."""
 
-    def abort(self) -> None:
-        """Ends at once."""
+    def cut(self, code: int, reason: str = "") -> None:
+        """Drops what is there and sends a close frame; ends without it if the peer does not take it soon."""
 
     def backlog(self) -> tuple[int, int]:
         """Frames and bytes that the peer has not taken."""
@@ -41,13 +57,20 @@ class Connection:
     """
 
     def __init__(
-        self, transport: Transport, codec: Codec, person: Person, device: str, *, on_ready: Callable[[Connection], None]
+        self,
+        transport: Transport,
+        codec: Codec,
+        person: Person,
+        device: str,
+        *,
+        on_ready: Callable[[Connection], None],
+        counters: Counter[str],
     ) -> None:
         self.transport, self.codec, self.person, self.device = transport, codec, person, device
-        self.number = next(_numbers)
-        self.origin = os.getpid().to_bytes(4, "big") + (self.number & 0xFFFFFFFF).to_bytes(4, "big")
+        self.origin = _process + (next(_numbers) & 0xFFFFFF).to_bytes(3, "big")
         self.open = True
         self.welcomed = False
+        self.announced = False  # every process knows of it
         self.leaving = False  # takes no more commands
         self.chats: set[int] = set()  # attached to
         self.topics: set[str] = set()  # watched
@@ -55,17 +78,24 @@ class Connection:
         self.heard_at = 0.0  # loop time of the last frame
         self._unanswered = 1  # the hello
         self._leave_with = close_codes.DRAIN, ""
-        self._on_ready = on_ready
+        self._on_ready, self._counters = on_ready, counters
         self._out: list[bytes] = []
 
     @property
     def id(self) -> str:
-        """A name for logs and the welcome."""
-        return self.origin.hex()
+        """A name for logs and the welcome: the number of the process, and what no other connection has."""
+        return f"{os.getpid()}-{self.origin.hex()}"
 
-    def offer(self, frame: bytes) -> None:
-        """Puts an encoded value into the outbox; what one loop turn has for a socket goes out in one frame."""
+    def offer(self, frame: bytes, *, passing: bool = False) -> None:
+        """Puts an encoded value into the outbox; what one loop turn has for a socket goes out in one frame.
+
+        What is `passing` (who types, how far somebody has read, a place in the queue) does not go to a peer that is
+        behind: it is the first to be spared, and no history has it.
+        """
         if not self.open:
+            return
+        if passing and self._load() > 0.5:
+            self._counters["shed"] += 1
             return
         if not self._out:
             self._on_ready(self)
@@ -83,13 +113,30 @@ class Connection:
         out, self._out = self._out, []
         if not out or not self.open:
             return
-        frames, size = self.transport.backlog()
-        if frames >= MAX_BACKLOG_FRAMES or size >= MAX_BACKLOG_BYTES:
-            self.open = False
-            self.transport.close(close_codes.SLOW, "too slow")
-            self.transport.abort()
+        if self._load() >= 1:
+            self.too_slow()
             return
         self.transport.send(out[0] if len(out) == 1 else self.codec.join(out), binary=self.codec.binary)
+
+    def too_slow(self) -> None:
+        """The peer does not take what it is sent."""
+        if self.open:
+            frames, size = self.transport.backlog()
+            log.warning("connection.slow", connection=self.id, frames=frames, bytes=size)
+            self._counters["slow"] += 1
+            self.cut(close_codes.SLOW, "too slow")
+
+    def cut(self, code: int, reason: str) -> None:
+        """Closes without waiting for what the peer has not taken."""
+        if self.open:
+            self.open, self.leaving = False, True
+            self._out.clear()
+            self.transport.cut(code, reason)
+
+    def _load(self) -> float:
+        """How full the outbox is; 1 is too full."""
+        frames, size = self.transport.backlog()
+        return max(frames / MAX_BACKLOG_FRAMES, size / MAX_BACKLOG_BYTES)
 
     def began(self) -> None:
         """A command is on its way."""

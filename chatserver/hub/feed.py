@@ -18,6 +18,7 @@ from chatserver.broker.event import (
     ENVELOPE,
     NOBODY,
     REPLACED,
+    TRANSIENT,
     durable_event,
     event_epoch,
     event_seq,
@@ -78,7 +79,7 @@ class Reader:
                 return
         connection = self.connection
         if payload[1:ENVELOPE] != connection.origin:
-            connection.offer(encoded.under(connection.codec))
+            connection.offer(encoded.under(connection.codec), passing=payload[0] == TRANSIENT)
 
     def release(self) -> None:
         """The page has been offered: now everything after it."""

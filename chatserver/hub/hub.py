@@ -7,9 +7,7 @@ the log publishes, the hub of every process with a reader hands it on.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -21,7 +19,9 @@ from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableErr
 from chatserver.hub.connection import Connection
 from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
+from chatserver.hub.heartbeat import PING_SECONDS, Heartbeat
 from chatserver.hub.places import QueuePlaces
+from chatserver.hub.roster import Roster
 from chatserver.hub.topics import TopicFeed
 from chatserver.model.chat import ENDED_STATES
 from chatserver.model.person import Participant, Person
@@ -29,9 +29,8 @@ from chatserver.stores.chats import ChatPage, Chats
 from chatserver.stores.queue import Queue, department_topic
 from chatserver.wire import close_codes
 from chatserver.wire.commands import Attach, Position
-from chatserver.wire.frames import Page, Ping
+from chatserver.wire.frames import Page
 
-PING_SECONDS = 25  # below the 60 s after which proxies and home routers drop an idle connection
 SUBSCRIBE_SECONDS = 5.0
 CHATS_PER_CUSTOMER = 4
 CHATS_PER_AGENT = 128
@@ -42,31 +41,27 @@ log = structlog.get_logger()
 class Hub:
     """Registry and fan-out of one process."""
 
-    def __init__(self) -> None:
-        self.connections: set[Connection] = set()
-        self.staff: Counter[str] = Counter()  # how many connections each agent has here
-        self.on_staff: Callable[[], None] = lambda: None  # an agent's first has come, or the last has gone
-        self.drain = Drain(self.connections)
-        self._devices: dict[tuple[str, str], Connection] = {}
-        self._sessions: dict[str, set[Connection]] = {}
+    def __init__(self, *, ping_seconds: int = PING_SECONDS) -> None:
+        self.roster = Roster()
+        self.roster.on_removed = self._removed
+        self.heartbeat = Heartbeat(ping_seconds)
+        self.drain = Drain(self.roster.connections)
+        self.counters: Counter[str] = Counter()  # what an operator may want to know: shed, slow
         self._feeds: dict[int, Feed] = {}
         self._topics: dict[str, TopicFeed] = {}
         self._places: dict[str, QueuePlaces] = {}
         self._ready: list[Connection] = []
-        self._wheel: list[set[Connection]] = [set() for _ in range(PING_SECONDS)]
-        self._ticking: asyncio.Task[None] | None = None
 
     def start(self, link: Link, chats: Chats, queue: Queue) -> None:
         """Begins with these; the link calls `pushed` and `subscribed`."""
         self._link, self._chats, self._queue = link, chats, queue
-        self._ticking = asyncio.create_task(self._tick(), name="heartbeat")
-        link.subscribe(CONTROL)
+        self.roster.start(link)
+        self.heartbeat.start()
 
     async def stop(self) -> None:
         """Closes what is left: clients come back to another process, or to the next one."""
-        if self._ticking:
-            self._ticking.cancel()
-        for connection in list(self.connections):
+        self.heartbeat.stop()
+        for connection in list(self.roster.connections):
             connection.close(close_codes.DRAIN, "shutting down")
         for feed in self._feeds.values():
             feed.stop()
@@ -75,19 +70,8 @@ class Hub:
 
     def add(self, connection: Connection) -> None:
         """A connection has said hello; the same device's older one ends."""
-        key = connection.person.id, connection.device
-        older = self._devices.get(key)
-        if older:
-            older.close(close_codes.SUPERSEDED, "this device opened a newer connection")
-            self.remove(older)
-        self._devices[key] = connection
-        self.connections.add(connection)
-        self._sessions.setdefault(connection.person.session, set()).add(connection)
-        if connection.person.staff:
-            self._count_staff(connection.person.id, 1)
-        connection.slot = random.randrange(PING_SECONDS)
-        self._wheel[connection.slot].add(connection)
-        self.heard(connection)
+        self.heartbeat.add(connection)
+        self.roster.add(connection)
 
     def welcomed(self, connection: Connection) -> None:
         """It has its welcome; if this process is about to end, it hears of that next."""
@@ -96,46 +80,14 @@ class Hub:
 
     def remove(self, connection: Connection) -> None:
         """The connection is gone."""
-        if connection not in self.connections:
-            return
-        connection.open = False
-        self.connections.discard(connection)
-        if connection.person.staff:
-            self._count_staff(connection.person.id, -1)
-        key = connection.person.id, connection.device
-        if self._devices.get(key) is connection:
-            del self._devices[key]
-        mates = self._sessions.get(connection.person.session)
-        if mates:
-            mates.discard(connection)
-            if not mates:
-                del self._sessions[connection.person.session]
-        self._wheel[connection.slot].discard(connection)
+        self.roster.remove(connection)
+
+    def _removed(self, connection: Connection) -> None:
+        self.heartbeat.remove(connection)
         for ticket in list(connection.chats):
             self._leave(self._feeds[ticket], connection)
         for topic in list(connection.topics):
             self._unwatch(self._topics[topic], connection)
-
-    def _count_staff(self, agent_id: str, change: int) -> None:
-        before = self.staff[agent_id]
-        self.staff[agent_id] = before + change
-        if not self.staff[agent_id]:
-            del self.staff[agent_id]
-        if not before or not before + change:
-            self.on_staff()
-
-    def end_session(self, session: str) -> None:
-        """Somebody has signed out: the connections of that sign-in end, in every process."""
-        self._link.send((b"PUBLISH", CONTROL, session))
-
-    def _end_session(self, session: str) -> None:
-        for connection in list(self._sessions.get(session, ())):
-            connection.close(close_codes.UNAUTHENTICATED, "signed out")
-            self.remove(connection)
-
-    def heard(self, connection: Connection) -> None:
-        """Any frame is a sign of life."""
-        connection.heard_at = asyncio.get_running_loop().time()
 
     def ready(self, connection: Connection) -> None:
         """An outbox has something: it is flushed at the end of this loop turn."""
@@ -148,20 +100,6 @@ class Hub:
         for connection in ready:
             connection.flush()
 
-    async def _tick(self) -> None:
-        """One timer for all: a slot of the wheel a second, each connection once in PING_SECONDS."""
-        loop, turn = asyncio.get_running_loop(), 0
-        while True:
-            await asyncio.sleep(1)
-            turn += 1
-            for connection in list(self._wheel[turn % PING_SECONDS]):
-                if loop.time() - connection.heard_at > 2 * PING_SECONDS:
-                    connection.close(close_codes.NO_PONG, "no sign of life")
-                    connection.transport.abort()
-                    self.remove(connection)
-                else:
-                    connection.offer_frame(Ping())
-
     # -- what the link brings
 
     def pushed(self, channel: bytes, payload: bytes) -> None:
@@ -171,7 +109,7 @@ class Hub:
             if feed:
                 feed.push(payload)
         elif channel == CONTROL:
-            self._end_session(payload.decode())
+            self.roster.heard(payload)
         else:
             topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
             if topic:
@@ -185,7 +123,9 @@ class Hub:
                 feed.refill()
             elif feed:
                 feed.subscribed.set()
-        elif channel != CONTROL:
+        elif channel == CONTROL:
+            self.roster.hears_again()
+        else:
             topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
             if topic and topic.subscribed.is_set():
                 topic.renewed()
@@ -204,7 +144,7 @@ class Hub:
             UnavailableError: Redis or the database do not answer.
         """
         self.check_room(connection, position.ticket)
-        if connection not in self.connections:
+        if connection not in self.roster.connections:
             raise UnavailableError("This connection has ended.")
         feed = self._feed(position.ticket)
         reader = Reader(connection)
@@ -342,7 +282,7 @@ class Hub:
             NotFoundError: no such topic, or not for this person.
             UnavailableError: Redis does not answer.
         """
-        if not may_watch(connection.person, topic) or connection not in self.connections:
+        if not may_watch(connection.person, topic) or connection not in self.roster.connections:
             raise NotFoundError
         feed = self._topic(topic)
         connection.topics.add(topic)

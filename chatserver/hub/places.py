@@ -71,4 +71,4 @@ class QueuePlaces(TopicListener):
         encoded = Encoded(transient_event(ticket=ticket, type="queue", place=place, waiting=waiting))
         for reader in feed.readers.values():
             if not reader.staff:
-                reader.connection.offer(encoded.under(reader.connection.codec))
+                reader.connection.offer(encoded.under(reader.connection.codec), passing=True)

@@ -98,7 +98,7 @@ class AgentApi:
         token = request.cookies.get(COOKIE)
         if token:
             await self._services.secrets.end_session(token)
-            self._services.hub.end_session(digest(token))
+            self._services.hub.roster.end_session(digest(token))
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=self._secure)
         return response

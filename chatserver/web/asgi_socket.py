@@ -9,26 +9,42 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from chatserver.web.services import Services
 from chatserver.web.session import Session
+from chatserver.web.uvicorn_socket import EXTENSION
 from chatserver.wire.codec import choose
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+CUT_SECONDS = 2.0
+CLOSE_SECONDS = 15.0  # uvicorn waits 10 s for the answer to a close frame
+
 log = structlog.get_logger()
+
+
+class Wire(Protocol):
+    """What lies below ASGI, where the server gives it to us (`web.uvicorn_socket`)."""
+
+    on_stalled: Callable[[], None] | None
+
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken."""
+
+    def abort(self) -> None:
+        """Ends at once."""
 
 
 class AsgiTransport:
     """Frames out, in order, by a writer task of its own; see `hub.connection.Transport`."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, wire: Wire | None) -> None:
+        self._send, self._wire = send, wire
         self._frames: deque[tuple[bytes, bool]] = deque()
         self._bytes = 0
         self._close_with: tuple[int, str] | None = None
@@ -42,20 +58,33 @@ class AsgiTransport:
         self._wake.set()
 
     def close(self, code: int, reason: str = "") -> None:
+        self._end(code, reason, CLOSE_SECONDS)
+
+    def cut(self, code: int, reason: str = "") -> None:
+        self._frames.clear()
+        self._bytes = 0
+        self._end(code, reason, CUT_SECONDS)
+
+    def backlog(self) -> tuple[int, int]:
+        return len(self._frames), self._bytes + (self._wire.buffered() if self._wire else 0)
+
+    def _end(self, code: int, reason: str, seconds: float) -> None:
         if self._close_with is None:
             self._close_with = code, reason
             self._wake.set()
+            # To close is to wait until the peer has taken what lies before the close frame: perhaps for ever.
+            asyncio.get_running_loop().call_later(seconds, self._abort)
 
-    def abort(self) -> None:
+    def _abort(self) -> None:
+        if self._wire:
+            self._wire.abort()
+            return
         # ASGI knows no abort: the writer may hang on a peer that does not read. Both tasks end, and the server drops
         # the connection.
         self._frames.clear()
         self.writer.cancel()
         if self._reader:
             self._reader.cancel()
-
-    def backlog(self) -> tuple[int, int]:
-        return len(self._frames), self._bytes
 
     async def _write(self) -> None:
         with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; the reader hears of it too
@@ -97,8 +126,11 @@ class SocketApp:
             await _deny(send, 400, "Offer the subprotocol chat.v1.msgpack or chat.v1.json.")
         else:
             await send({"type": "websocket.accept", "subprotocol": codec.subprotocol})
-            transport = AsgiTransport(send)
+            wire = scope.get("extensions", {}).get(EXTENSION)
+            transport = AsgiTransport(send, wire)
             session = Session(self._services(), transport, codec)
+            if wire:
+                wire.on_stalled = session.on_stalled
             try:
                 while (message := await receive())["type"] != "websocket.disconnect":
                     text = message.get("text")

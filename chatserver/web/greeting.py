@@ -7,7 +7,7 @@ from typing import Any
 from chatserver.clock import now_ms
 from chatserver.errors import UnauthenticatedError
 from chatserver.hub.connection import Connection
-from chatserver.hub.hub import CHATS_PER_AGENT, CHATS_PER_CUSTOMER, PING_SECONDS
+from chatserver.hub.hub import CHATS_PER_AGENT, CHATS_PER_CUSTOMER
 from chatserver.model.person import Person
 from chatserver.web.services import Services
 from chatserver.wire.codec import MAX_FRAME_BYTES
@@ -63,7 +63,7 @@ class Greeting:
                 "chats": self.most_chats,
                 "page_entries": 200,
             },
-            ping_every=PING_SECONDS * 1000,
+            ping_every=self._services.hub.heartbeat.seconds * 1000,
             resume_token=self._resume_token(hello.device),
             chats=chats,
         )

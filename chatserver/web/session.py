@@ -69,7 +69,7 @@ class Session:
         if self._closed or (self._connection and self._connection.leaving):
             return
         if self._connection:
-            self._services.hub.heard(self._connection)
+            self._services.hub.heartbeat.heard(self._connection)
         id_: int | None = None
         try:
             frame = self._codec.decode(data)
@@ -83,6 +83,13 @@ class Session:
         except Exception:
             log.exception("session.failed")
             self._reply(Error.of(UnavailableError(retry_after_ms=1_000), id=id_))
+
+    def on_stalled(self) -> None:
+        """The peer takes nothing of what was sent."""
+        if self._connection:
+            self._connection.too_slow()
+        else:
+            self._transport.cut(close_codes.SLOW, "too slow")
 
     def on_closed(self) -> None:
         """The connection is gone."""
@@ -198,7 +205,14 @@ class Session:
         services = self._services
         greeting = await Greeting.of(services, command)
         person, self._site = greeting.person, greeting.site
-        connection = Connection(self._transport, self._codec, person, command.device, on_ready=services.hub.ready)
+        connection = Connection(
+            self._transport,
+            self._codec,
+            person,
+            command.device,
+            on_ready=services.hub.ready,
+            counters=services.hub.counters,
+        )
         if len(command.chats) > greeting.most_chats:
             raise InvalidCommandError("These are more chats than a connection may be attached to.")
         self._connection, self._author = connection, Author(person, command.device, connection.origin)

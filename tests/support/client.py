@@ -45,8 +45,8 @@ class Socket:
 
     @property
     def process(self) -> int:
-        """The pid of the web process at the other end: the first half of the connection's name."""
-        return int(self.welcome["connection"][:8], 16)
+        """The pid of the web process at the other end: the connection's name begins with it."""
+        return int(self.welcome["connection"].split("-")[0])
 
     async def send(self, frame: dict[str, Any]) -> None:
         data = msgpack.packb(frame) if self.subprotocol == MSGPACK else json.dumps(frame)

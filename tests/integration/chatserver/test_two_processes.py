@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from http import HTTPStatus
 
 import pytest
@@ -105,6 +106,31 @@ async def test_signing_out_ends_the_sockets_of_every_process(people: People) -> 
     other = await elsewhere(connect, one)
     assert (await api.http.delete("/api/v1/agent-sessions")).status_code == HTTPStatus.NO_CONTENT
     assert (await one.closed(), await other.closed()) == (4401, 4401)
+
+
+async def test_newer_connection_of_a_device_ends_the_older_in_the_other_process(people: People) -> None:
+    customer = await people.customer()
+    for _ in range(5):
+        newer = await elsewhere(partial(people.resume, customer), customer)
+        assert await customer.closed() == 4409
+        await newer.round_trip()
+        customer = newer
+
+
+async def test_of_two_connections_at_once_one_stays(people: People) -> None:
+    """Whichever process they come to, and in whichever order the two hear of each other."""
+    customer = await people.customer()
+    for _ in range(20):
+        pair = await asyncio.gather(people.resume(customer), people.resume(customer))
+        await customer.closed()
+        over, _ = await asyncio.wait(
+            {asyncio.create_task(socket.closed(), name=str(number)) for number, socket in enumerate(pair)},
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        (loser,) = over
+        assert loser.result() == 4409
+        customer = pair[1 - int(loser.get_name())]
+        await customer.round_trip()
 
 
 async def test_killed_web_process_is_replaced(people: People, two_processes: RunningServer) -> None:

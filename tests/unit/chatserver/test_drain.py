@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -24,7 +25,12 @@ class Ended:
         self.code = 0
         self._connections = connections
         self.connection = Connection(
-            self, CODECS["chat.v1.json"], Person("p", "customer"), "device", on_ready=lambda connection: None
+            self,
+            CODECS["chat.v1.json"],
+            Person("p", "customer"),
+            "device",
+            on_ready=lambda connection: None,
+            counters=Counter(),
         )
         self.connection.welcomed = True
         connections.add(self.connection)
@@ -36,8 +42,8 @@ class Ended:
         self.code = code
         self._connections.discard(self.connection)
 
-    def abort(self) -> None:
-        self._connections.discard(self.connection)
+    def cut(self, code: int, reason: str = "") -> None:
+        self.close(code, reason)
 
     def backlog(self) -> tuple[int, int]:
         return 0, 0
