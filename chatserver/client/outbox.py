@@ -30,7 +30,7 @@ class RefusedError(Exception):
 class Command:
     """One command that changes a chat, from the call to the time when it is durable."""
 
-    __slots__ = ("_acked", "_durable", "ack", "error", "fields", "is_durable", "n", "op", "place", "told_n")
+    __slots__ = ("_acked", "_durable", "ack", "doubted", "error", "fields", "is_durable", "n", "op", "place", "told_n")
 
     def __init__(self, op: str, fields: dict[str, Any]) -> None:
         self.op, self.fields = op, fields
@@ -40,6 +40,7 @@ class Command:
         self.ack: dict[str, Any] | None = None
         self.error: RefusedError | None = None
         self.is_durable = False
+        self.doubted = False  # refused once, and not believed
         self._acked: asyncio.Future[None] | None = None
         self._durable: asyncio.Future[None] | None = None
 
@@ -109,8 +110,10 @@ class Line:
         self.held = 0.0  # nothing goes out before this time, and before every answer is in
         self.rewind_to: int | None = None  # the last `n` that the server has, as it said
 
-    def __len__(self) -> int:
-        return len(self.commands)
+    @property
+    def opens(self) -> bool:
+        """Whether it begins with an `open_chat` that is not durable."""
+        return bool(self.commands) and self.commands[0].op == "open_chat"
 
     def add(self, command: Command) -> None:
         """A new command, under the next number."""
@@ -127,7 +130,7 @@ class Line:
             self.next += 1
         if self.flying >= in_flight or self.next >= len(commands):
             return None
-        if self.next and commands[0].op == "open_chat" and not commands[0].place:
+        if self.next and self.opens and not commands[0].place:
             return None  # an `open_chat` goes out alone
         command = commands[self.next]
         self.next += 1
@@ -164,25 +167,22 @@ class Line:
         self.last_n = n - 1
         self.next = min(self.next, at)
 
-    def durable(self, epoch: int, seq: int) -> list[Command]:
+    def durable(self, epoch: int, seq: int) -> None:
         """Takes out what is in the database now."""
         count = 0
         for command in self.commands:
             if not command.place or command.place[0] != epoch or command.place[1] > seq:
                 break
-            count += 1
-        if not count:
-            return []
-        done, self.commands = self.commands[:count], self.commands[count:]
-        self.next = max(0, self.next - count)
-        for command in done:
             command.settle()
-        return done
+            count += 1
+        if count:
+            del self.commands[:count]
+            self.next = max(0, self.next - count)
 
     def reset(self) -> None:
         """The history was rebuilt: nothing of this is known to be in it."""
         for command in self.commands:
-            command.place = None
+            command.place, command.doubted = None, False
         self.next = 0
 
     def _go_back(self, last_n: int) -> None:
@@ -192,9 +192,13 @@ class Line:
         if self.commands and self.commands[0].n > last_n + 1:
             self._number(last_n + 1)
 
-    def renumber(self) -> None:
-        """Another device goes on with what this one had not sent."""
-        self._number(1)
+    def give_away(self, command: Command) -> None:
+        """Another device's `open_chat` made this chat: number 0, and the next command is this device's first."""
+        command.n = self.last_n = 0
+
+    def restart(self) -> None:
+        """Another device begins at 1 with what is not in the log; what is there stays, below, until it is durable."""
+        self._number(1 - sum(command.place is not None for command in self.commands))
 
     def _number(self, first: int) -> None:
         for n, command in enumerate(self.commands, first):

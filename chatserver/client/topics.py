@@ -1,10 +1,15 @@
-"""A watched topic: a snapshot at a version, and events that each make the next version."""
+"""Watched topics: a snapshot at a version, and events that each make the next version."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-Frame = dict[str, Any]
+from chatserver.client.chat_state import Frame
+
+if TYPE_CHECKING:
+    from chatserver.client.uplink import Uplink
 
 
 class Topic:
@@ -33,3 +38,50 @@ class Topic:
         elif "ticket" in frame:
             self.items.pop(frame["ticket"], None)
         return True
+
+
+class Topics:
+    """All that one client watches."""
+
+    def __init__(self, uplink: Uplink) -> None:
+        self._uplink = uplink
+        self._topics: dict[str, Topic] = {}
+
+    def watch(self, name: str) -> Topic:
+        """Wants this one, now and after each reconnect."""
+        topic = self._topics.setdefault(name, Topic(name))
+        self._ask(name)
+        return topic
+
+    def unwatch(self, name: str) -> None:
+        """No more of it."""
+        if self._topics.pop(name, None) and self._uplink.online:
+            self._uplink.ask({"op": "unwatch", "topic": name}, _nothing)
+
+    def welcomed(self) -> None:
+        """A new connection watches nothing yet."""
+        for name in self._topics:
+            self._ask(name)
+
+    def take(self, frame: Frame) -> None:
+        """An event, or a snapshot that nobody asked for."""
+        topic = self._topics.get(frame["topic"])
+        if topic and frame["op"] == "snapshot":
+            topic.take_snapshot(frame)
+        elif topic and not topic.take_event(frame):
+            self._ask(topic.name)
+
+    def _ask(self, name: str) -> None:
+        if name in self._topics and self._uplink.online:
+            self._uplink.ask({"op": "watch", "topic": name}, partial(self._answered, name))
+
+    def _answered(self, name: str, answer: Frame) -> None:
+        if answer["op"] == "snapshot":
+            self.take(answer)
+        elif answer["code"] in ("unavailable", "rate_limited"):
+            wait = answer.get("retry_after_ms", 1_000) / 1_000
+            asyncio.get_running_loop().call_later(wait, self._ask, name)
+
+
+def _nothing(answer: Frame) -> None:
+    """Nothing depends on it."""

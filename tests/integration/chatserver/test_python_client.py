@@ -1,15 +1,27 @@
 """The client library against the real server, while things go wrong."""
 
 import asyncio
+import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from chatserver.client import JSON, MSGPACK, AgentSignIn, ChatClient, CustomerSession, RefusedError
+from chatserver.client import (
+    JSON,
+    MSGPACK,
+    AgentSignIn,
+    ChatClient,
+    CustomerSession,
+    Pass,
+    RefusedError,
+    StoppedError,
+)
 from chatserver.client.observations import Acked, Connected, Lost, Observation, Refused, Reset, Seen, Sent
-from tests.support.client import PATIENCE, new_address
+from chatserver.wire import close_codes
+from tests.support.client import PATIENCE, Api, new_address
 from tests.support.people import add_staff
 from tests.support.server import PASSWORD, RunningServer
 
@@ -31,12 +43,12 @@ class Clients:
         self.history: dict[ChatClient, list[Observation]] = {}
 
     def customer(self, **options: Any) -> ChatClient:
-        return self._start(CustomerSession(local_address=new_address()), **options)
+        return self.start(CustomerSession(local_address=new_address()), **options)
 
     def agent(self, login: str = "ann", **options: Any) -> ChatClient:
-        return self._start(AgentSignIn(f"{login}@shop.example", PASSWORD, local_address=new_address()), **options)
+        return self.start(AgentSignIn(f"{login}@shop.example", PASSWORD, local_address=new_address()), **options)
 
-    def _start(self, credentials: Any, **options: Any) -> ChatClient:
+    def start(self, credentials: Any, **options: Any) -> ChatClient:
         told: list[Observation] = []
         client = ChatClient(connect=[self.address], credentials=credentials, observer=told.append, **options)
         self.history[client] = told
@@ -113,7 +125,7 @@ async def test_a_chat_from_its_first_message_to_its_rating(clients: Clients, sub
     assert [entry["kind"] for entry in customer.state(ticket).log] == [kind for kind in kinds if kind != "note"]
     assert customer.state(ticket).log[-3]["text"] == "My card is •••• 1111"
     assert customer.waiting == agent.waiting == 0
-    assert customer.state(ticket).durable == agent.state(ticket).durable
+    await soon(agent.until(lambda: agent.state(ticket).durable == customer.state(ticket).durable))
     for client in (customer, agent):
         assert [one.entry_id for one in clients.told(client, Seen)] == [
             entry["entry_id"] for entry in client.state(ticket).log
@@ -199,3 +211,94 @@ async def test_killed_server(clients: Clients, fragile_server: RunningServer) ->
     for client in (customer, agent):
         assert clients.told(client, Lost)
         assert not clients.told(client, Reset)  # Redis has lived on
+
+
+async def test_empty_redis_begins_again_and_what_was_not_durable_comes_back_once(
+    clients: Clients, fragile_server: RunningServer
+) -> None:
+    async def wipe() -> None:
+        with fragile_server.redis() as redis:
+            redis.flushall()
+
+    customer, agent, ticket = await interrupted(clients, wipe)
+    for client in (customer, agent):
+        *_, reset = clients.told(client, Reset)  # told again when it had asked for more from the old place
+        assert reset.epoch == client.state(ticket).epoch
+        # What was seen after the reset is the whole log, once.
+        told = clients.history[client]
+        again = [one.entry_id for one in told[told.index(reset) :] if isinstance(one, Seen)]
+        assert again == [entry_id for _, entry_id in lines(client, ticket)]
+
+
+async def test_a_chat_that_redis_lost_before_it_was_durable_is_opened_again_with_its_ticket() -> None:
+    """Nothing gets durable without a worker: all that is left of the chat is what its two clients have."""
+    with RunningServer("--no-worker") as server:
+        add_staff(server, "ann")
+        clients = Clients(server)
+        customer, agent = clients.customer(), clients.agent()
+        ticket = await start_talk(customer, agent)
+        said = [customer.post_message(ticket, "One"), agent.post_message(ticket, "Two"), agent.post_note(ticket, "N")]
+        for command in said:
+            await soon(command.acked())
+        with server.redis() as redis:
+            redis.flushall()
+        for client in (customer, agent):
+            client.cut()
+        for client in (customer, agent):
+            await soon(client.until(lambda client=client: clients.told(client, Reset)))
+            await soon(client.until(lambda client=client: len(texts(client, ticket)) == 3))
+        await soon(agent.until(lambda: agent.state(ticket).seq == 6))
+        await clients.close()
+    assert sorted(texts(agent, ticket)) == ["One", "Two", "Where is my parcel?"]
+    assert texts(agent, ticket, "note") == ["N"]
+    assert [entry["kind"] for entry in agent.state(ticket).log].count("assigned") == 1
+    assert agent.state(ticket).is_mine
+
+
+async def test_two_devices_of_one_customer_open_one_chat_and_count_each_for_itself(clients: Clients) -> None:
+    session = CustomerSession(local_address=new_address())
+    one = clients.start(session)
+    await soon(one.connected())
+    other = clients.start(session)
+    key = secrets.token_hex(16)
+    ticket = (await soon(one.open_chat("Hello", chat_key=key).acked()))["ticket"]
+    again = other.open_chat("Hello", chat_key=key)
+    assert (await soon(again.durable()))["ticket"] == ticket
+    assert (await soon(again.acked()))["dup"] is True
+    assert (await soon(other.post_message(ticket, "From the other").acked()))["n"] == 1
+    assert (await soon(one.post_message(ticket, "From the one").acked()))["n"] == 2
+    await same_log(one, other, ticket)
+    assert texts(one, ticket) == ["Hello", "From the other", "From the one"]
+
+
+async def test_newer_connection_of_the_same_device_stops_the_older(clients: Clients) -> None:
+    session = CustomerSession(local_address=new_address())
+    older = clients.start(session, device="device-" + "a" * 16)
+    await soon(older.connected())
+    newer = clients.start(session, device="device-" + "a" * 16)
+    await soon(newer.connected())
+    await soon(older.until(lambda: older.stopped is not None))
+    assert older.stopped == close_codes.SUPERSEDED
+    with pytest.raises(StoppedError):
+        await older.connected()
+
+
+async def test_wrong_password_stops(clients: Clients) -> None:
+    agent = clients.start(AgentSignIn("ann@shop.example", "not this", local_address=new_address()))
+    with pytest.raises(StoppedError) as caught:
+        await soon(agent.connected())
+    assert caught.value.code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_used_pass_and_resume_token(clients: Clients, fragile_server: RunningServer) -> None:
+    """A pass opens one connection; the resume token goes on after a cut."""
+    api = Api(fragile_server.base)
+    session = (await api.post("/api/v1/customer-sessions", {"site_key": "default"})).json()
+    await api.close()
+    client = clients.start(Pass(session["pass"]))
+    await soon(client.connected())
+    client.cut()
+    await soon(client.connected())
+    second = clients.start(Pass(session["pass"]))
+    await soon(second.until(lambda: second.stopped is not None))
+    assert second.stopped == HTTPStatus.UNAUTHORIZED

@@ -1,0 +1,38 @@
+"""What a client must not do and a server must bear: the same frame twice, and old commands once more. For tests."""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+from typing import Any
+
+from chatserver.client.chat_state import Frame
+
+REMEMBERED = 64
+
+
+class Mischief:
+    """Repeats commands on purpose; nobody waits for what is answered to the copies."""
+
+    def __init__(self, *, duplicate: float, replay: float, random: Random) -> None:
+        self._duplicate, self._replay, self._random = duplicate, replay, random
+        self._acked: deque[Frame] = deque(maxlen=REMEMBERED)
+
+    def copies(self, frame: Frame) -> list[Frame]:
+        """What goes out after this frame: itself, or one that was acknowledged long ago, without an `id`."""
+        copies: list[dict[str, Any]] = []
+        if "n" in frame or frame["op"] == "open_chat":
+            if self._random.random() < self._duplicate:
+                copies.append(frame)
+            if self._acked and self._random.random() < self._replay:
+                copies.append({name: value for name, value in self._random.choice(self._acked).items() if name != "id"})
+        return copies
+
+    def answered(self, frame: Frame, answer: Frame) -> None:
+        """Only what the server has under this number may come again: anything else would be a new command."""
+        if answer["op"] == "ack" and frame["op"] in ("post_message", "post_note"):
+            self._acked.append(frame)
+
+    def forget(self) -> None:
+        """Another device: the old one's numbers mean something else."""
+        self._acked.clear()
