@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chatserver.client.chat_state import Frame
+from chatserver.client.chat_state import ChatState, Frame
 from chatserver.client.observations import Observation
-from chatserver.client.outbox import Command
+from chatserver.client.outbox import Command, Line
 from chatserver.client.reader import Reader
 from chatserver.client.writer import Writer
 
@@ -37,9 +37,19 @@ class Chat:
         self.writer = Writer(self)
 
     @property
+    def state(self) -> ChatState:
+        """The chat as the reader has it."""
+        return self.reader.state
+
+    @property
+    def line(self) -> Line:
+        """What the writer has to send."""
+        return self.writer.line
+
+    @property
     def ticket(self) -> int:
         """Its number; 0 while nobody knows."""
-        return self.reader.state.ticket
+        return self.state.ticket
 
     @property
     def here(self) -> bool:
@@ -115,20 +125,20 @@ class Chats:
         if chat:
             chat.reader.attached = False
             chat.reader.calm()
-            if not chat.writer.line.commands:
+            if not chat.line.commands:
                 self.forget(chat)
             if self.uplink.online:
                 self.uplink.ask({"op": "detach", "ticket": ticket}, _nothing)
 
     def positions(self, most: int) -> list[Frame]:
         """The chats to attach to with `hello`: the newest ones, if there are too many."""
-        wanted = [chat.reader.state for chat in self.by_ticket.values() if chat.reader.attached]
+        wanted = [chat.state for chat in self.by_ticket.values() if chat.reader.attached]
         return [{"ticket": state.ticket} | state.position for state in wanted[-most:]]
 
     @property
     def waiting(self) -> int:
         """How many commands are not durable."""
-        return sum(len(chat.writer.line.commands) for chat in self.all())
+        return sum(len(chat.line.commands) for chat in self.all())
 
     # -- from the connection
 
@@ -169,7 +179,7 @@ class Chats:
         """An event of a chat."""
         chat = self.by_ticket.get(frame["ticket"])
         if chat:
-            chat.reader.state.take_event(frame)
+            chat.state.take_event(frame)
 
     # -- sending
 

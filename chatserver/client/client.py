@@ -171,7 +171,7 @@ class ChatClient:
 
     def attach(self, ticket: int) -> ChatState:
         """Wants this chat's entries, now and after each reconnect; the state fills as they come."""
-        return self._chats.attach(ticket).reader.state
+        return self._chats.attach(ticket).state
 
     def detach(self, ticket: int) -> None:
         """Wants them no longer."""
@@ -181,13 +181,10 @@ class ChatClient:
         """Asks for what is missing in a chat; it is done without being told when an entry leaves a hole."""
         self._chats.get(ticket).reader.fetch("pull")
 
-    def state(self, ticket: int) -> ChatState:
-        """The chat as this client has it.
-
-        Raises:
-            KeyError: it has nothing to do with this chat.
-        """
-        return self._chats.by_ticket[ticket].reader.state
+    def state(self, ticket: int) -> ChatState | None:
+        """The chat as this client has it; None when it has nothing to do with it."""
+        chat = self._chats.by_ticket.get(ticket)
+        return chat.state if chat else None
 
     @property
     def tickets(self) -> list[int]:
@@ -206,7 +203,9 @@ class ChatClient:
 
     def read(self, ticket: int, seq: int | None = None) -> None:
         """Everything up to here (by default the last entry) was seen."""
-        self._uplink.signal({"op": "read", "ticket": ticket, "seq": self.state(ticket).seq if seq is None else seq})
+        state = self.state(ticket)
+        if state:
+            self._uplink.signal({"op": "read", "ticket": ticket, "seq": state.seq if seq is None else seq})
 
     def typing(self, ticket: int) -> None:
         """About to say something; at most every 3 s."""
