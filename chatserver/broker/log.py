@@ -124,7 +124,7 @@ class ChatLog:
         ticket = draft.ticket
         head, body = draft.parts()
         self.link.run(
-            "send",
+            "close" if draft.kind == "closed" else "send",
             (
                 chat_key(ticket, b":m"),
                 chat_key(ticket, b":x"),

@@ -19,7 +19,7 @@ LEASE_MS = 5_000
 RENEW_SECONDS = 1.5
 MARGIN_SECONDS = 1.0
 
-_HOLD = b"""
+_HOLD = b"""#!lua flags=allow-oom
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

@@ -31,6 +31,12 @@ from chatserver.wire import commands
 from chatserver.worker.worker import Worker
 from tests.support.client import PATIENCE, new_device
 
+# Also when Redis is full.
+_DUE = """#!lua flags=allow-oom
+for _, ticket in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 1, ticket) end
+return 1
+"""
+
 
 @dataclass
 class Node:
@@ -39,6 +45,7 @@ class Node:
     app: ChatServer
     worker: Worker
     agent: Person
+    colleague: Person
     redis: Redis  # past every fault
 
     @property
@@ -50,6 +57,11 @@ class Node:
 
     def staff(self) -> Author:
         return Author(self.agent, new_device(), NOBODY)
+
+    @property
+    def other(self) -> Author:
+        """A colleague of the agent's, always at the same device."""
+        return Author(self.colleague, "colleague-" * 2, NOBODY)
 
     # -- commands, once each
 
@@ -96,22 +108,18 @@ class Node:
 
     # -- behind them
 
-    async def ready(self) -> None:
-        """Until the link stands again."""
+    async def ready(self, *, ready: bool = True) -> None:
+        """Until the link stands again, or has noticed that it does not."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                if self.services.link.ready:
+                if self.services.link.ready is ready:
                     return
                 await asyncio.sleep(0.005)
 
     async def work(self) -> None:
         """The worker's rounds, much later: half-done steps are due, all goes to SQL, what has ended is sealed."""
-        for name in (b"todo", b"fin"):
-            for number in range(PARTITIONS):
-                for ticket in self.redis.zrange(work_list(name, number), 0, -1):
-                    self.redis.zadd(work_list(name, number), {ticket: 1})
-        for ticket in self.redis.zrange(routing("pend"), 0, -1):
-            self.redis.zadd(routing("pend"), {ticket: 1})
+        for name in (routing("pend"), *(work_list(b"todo", number) for number in range(PARTITIONS))):
+            self.redis.eval(_DUE, 1, name)
         await self.worker._leases.renew()
         for _ in range(2):
             await self.worker._sweeper.run_once()
@@ -157,11 +165,13 @@ async def running_node(redis_url: str, direct: Path) -> AsyncIterator[Node]:
             async with app._lifespan(app._http):
                 await worker._link.start()
                 try:
-                    new = NewAgent(
-                        email="ann@shop.example", name="Ann", role="agent", departments=("support",), password="x" * 12
-                    )
-                    agent = await app.services.directory.add_agent(new)
-                    yield Node(app, worker, agent, redis)
+                    ann, ben = [
+                        await app.services.directory.add_agent(
+                            NewAgent(f"{name}@shop.example", name, "agent", ("support",), password="x" * 12)
+                        )
+                        for name in ("Ann", "Ben")
+                    ]
+                    yield Node(app, worker, ann, ben, redis)
                 finally:
                     await worker._link.stop()
                     await worker._engine.dispose()

@@ -69,6 +69,7 @@ class OwnValkey:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            restore_signals=False,  # SIGXFSZ stays ignored: a limit on its files is an error for it, not its end
         )
         wait_until(self.answers, "Valkey answers")
 

@@ -126,6 +126,7 @@ async def test_take_chat_is_taken_once(node: Node, proxy: RedisProxy, executed: 
         log = await node.log(ticket)
         assert kinds(log) == ["opened", "message", "assigned"]
         assert log[2]["entry_id"] == accepted.entry_id
+        await node.work()
         assert node.owners(ticket) == f"{node.agent.id}|1"
         assert ticket in node.mine()
         assert node.waiting() == []
