@@ -4,28 +4,21 @@ Redis.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from chatserver.broker.event import event_seq
-from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer, body_hash
+from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer
 from chatserver.errors import NotFoundError, UnavailableError
-from chatserver.ids import new_epoch, new_token
-from chatserver.model.chat import ChatInfo, LiveChat, encode_info
+from chatserver.model.chat import LiveChat
 from chatserver.model.person import Person
 from chatserver.stores.directory import Directory
-from chatserver.stores.history import event_of_entry, live
-from chatserver.stores.survivors import Meta, Survivors
+from chatserver.stores.history import event_of_entry
+from chatserver.stores.rebuilding import Rebuilding
 from transcripts.entry import Entry
 from transcripts.errors import StoreUnavailableError
-from transcripts.store import Rebased, Store
-from transcripts.ticket import is_ticket
-
-WAIT_FOR_REBASE_SECONDS = 0.05
-RECONCILE_TRIES = 5  # people go on writing meanwhile
+from transcripts.store import Store
 
 log = structlog.get_logger()
 
@@ -49,6 +42,7 @@ class Chats:
 
     def __init__(self, chat_log: ChatLog, store: Store, directory: Directory) -> None:
         self.log, self.store, self.directory = chat_log, store, directory
+        self._rebuilding = Rebuilding(chat_log, store, directory)
 
     async def page(
         self, ticket: int, *, epoch: int = 0, seq: int = 0, entry_id: str = "", limit: int = 200
@@ -128,90 +122,20 @@ class Chats:
         raise UnavailableError(retry_after_ms=1_000)
 
     async def rebase(self, ticket: int) -> None:
-        """Fills the chat's keys from SQL, under a new epoch: every client's position is void, durable entries keep
-        their numbers.
-
-        One process does it (a lock with a fencing token), the others wait for it.
+        """Fills the chat's keys from SQL, under a new epoch (`Rebuilding.rebase`).
 
         Raises:
             NotFoundError: SQL does not have it.
         """
-        await self._check_recorded(ticket)
-        token = new_token()
-        while not await self.log.lock_rebase(ticket, token):
-            if await self.log.exists(ticket):
-                return
-            await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
-        try:
-            if not await self.log.exists(ticket):
-                await self._fill(ticket, token)
-        finally:
-            # A lock left behind would hold up everybody who asks for this ticket until it runs out.
-            await self.log.unlock_rebase(ticket, token)
-
-    async def _check_recorded(self, ticket: int) -> None:
-        """A number that nobody has costs one look, not a lock and a write."""
-        try:
-            recorded = is_ticket(ticket) and await self.store.chat(ticket)
-        except StoreUnavailableError as exc:
-            raise UnavailableError(retry_after_ms=2_000) from exc
-        if not recorded:
-            raise NotFoundError
-
-    async def _fill(self, ticket: int, token: str) -> None:
-        epoch = new_epoch()
-        try:
-            rebased = await self.store.rebase(ticket, epoch)
-            if rebased is None:
-                raise NotFoundError
-            meta = await self._meta(rebased, epoch)
-        except StoreUnavailableError as exc:
-            raise UnavailableError(retry_after_ms=2_000) from exc
-        filled = await self.log.fill(ticket, token, _flat(meta))
-        log.info("chat.rebased", ticket=ticket, seq=rebased.last_seq, state=rebased.chat.state, filled=filled)
+        await self._rebuilding.rebase(ticket)
 
     async def reconcile(self, ticket: int) -> None:
-        """Puts right a live log that contradicts SQL: Redis has lost durable entries and taken others under their
-        numbers.
-
-        What SQL has keeps its numbers; what only the live log has follows, in a new epoch. Clients are told to begin
-        again.
+        """Puts right a live log that contradicts SQL (`Rebuilding.reconcile`).
 
         Raises:
             NotFoundError: SQL does not have the chat.
         """
-        token = new_token()
-        if not await self.log.lock_rebase(ticket, token):
-            return  # somebody is at it; whoever found the contradiction looks again
-        try:
-            for _ in range(RECONCILE_TRIES):
-                live, events = await self.log.whole(ticket)
-                survivors = await self._survivors(live, events)
-                if await self.log.replace(live, token, survivors.events, _flat(survivors.meta)):
-                    log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
-                    return
-        except MissingChat:
-            return  # the next touch rebuilds it
-        finally:
-            await self.log.unlock_rebase(ticket, token)
-
-    async def _survivors(self, live: LiveChat, events: list[bytes]) -> Survivors:
-        epoch = new_epoch()
-        try:
-            rebased = await self.store.rebase(live.ticket, epoch)
-            if rebased is None:
-                raise NotFoundError
-            survivors = Survivors(rebased, await self._meta(rebased, epoch), epoch)
-            recorded: set[str] = set()
-            after = event_seq(events[0]) - 1 if events else rebased.last_seq
-            while page := await self._entries(live.ticket, after, 1000):
-                recorded |= {entry.entry_id for entry in page}
-                after = page[-1].seq
-        except StoreUnavailableError as exc:
-            raise UnavailableError(retry_after_ms=2_000) from exc
-        survivors.add(events, recorded)
-        survivors.keep_people(live)
-        return survivors
+        await self._rebuilding.reconcile(ticket)
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:
         entries = await self._entries(ticket, seq - 1, 1)
@@ -237,69 +161,3 @@ class Chats:
         if event_seq(old[-1]) == first - 1:
             old += events
         return old[:limit]
-
-    async def _meta(self, rebased: Rebased, epoch: int) -> Meta:
-        """The meta hash that the chat's log would have now."""
-        chat = rebased.chat
-        departments = await self.directory.departments()
-        department = chat.department or ""
-        info = ChatInfo(
-            customer_id=chat.customer_id,
-            site=chat.site,
-            department=department,
-            department_name=departments[department].name if department in departments else department,
-            chat_key=chat.chat_key or "",
-            topic=chat.topic,
-            order=chat.order,
-            product=chat.product,
-            locale=chat.locale,
-            page_url=chat.page_url,
-            regarding=chat.regarding,
-            mode=chat.mode,
-            access_gen=chat.access_gen,
-            customer_name=chat.customer_name,
-            customer_email=chat.customer_email,
-            verified=chat.verified,
-        )
-        fields: Meta = {
-            "state": chat.state,
-            "epoch": epoch,
-            "seq": rebased.last_seq,
-            "pub": rebased.last_public_seq,
-            "at": rebased.last_at,
-            "gen": chat.gen,
-            "owner": chat.owner_participant or "",
-            "pseq": rebased.last_seq,
-            "dirty": 0,
-            "info": encode_info(info),
-            "opened_at": chat.opened_at,
-            "accepted_at": chat.accepted_at,
-            "closed_at": chat.closed_at,
-            "close_reason": chat.close_reason,
-            "rating": chat.rating,
-        }
-        for participant in rebased.participants:
-            if participant.person_id:
-                fields[f"p:{participant.person_id}"] = live(participant).line()
-        for participant_id, seq in rebased.reads.items():
-            fields[f"r:{participant_id}"] = seq
-        for (participant_id, device), commands in rebased.windows.items():
-            fields[f"w:{participant_id}:{device}"] = await self._window(chat.ticket, commands)
-        return fields
-
-    async def _window(self, ticket: int, commands: Sequence[tuple[int, int]]) -> bytes:
-        """A device's window as `_log.lua` packs it: the last n, then (seq, hash) from the newest back, without a
-        hole.
-        """
-        packed = commands[0][0].to_bytes(4, "big")
-        for place, (n, seq) in enumerate(commands):
-            if n != commands[0][0] - place:
-                break
-            entry = (await self._entries(ticket, seq - 1, 1))[0]
-            packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
-        return packed
-
-
-def _flat(meta: Meta) -> list[bytes | str | int]:
-    """As HSET takes it."""
-    return [part for name, value in meta.items() if value is not None for part in (name, value)]

@@ -1,0 +1,197 @@
+"""Between log and record, when one lacks what the other has: a chat's keys are filled again from SQL, or put right
+where they contradict it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from chatserver.broker.event import event_seq
+from chatserver.broker.log import ChatLog, MissingChat, body_hash
+from chatserver.errors import NotFoundError, UnavailableError
+from chatserver.ids import new_epoch, new_token
+from chatserver.model.chat import ChatInfo, LiveChat, encode_info
+from chatserver.stores.directory import Directory
+from chatserver.stores.history import live
+from chatserver.stores.survivors import Meta, Survivors
+from transcripts.entry import Entry
+from transcripts.errors import StoreUnavailableError
+from transcripts.store import Rebased, Store
+from transcripts.ticket import is_ticket
+
+WAIT_FOR_REBASE_SECONDS = 0.05
+RECONCILE_TRIES = 5  # people go on writing meanwhile
+
+log = structlog.get_logger()
+
+
+class Rebuilding:
+    """Rebuilds chats in Redis from what SQL has.
+
+    Raises (all methods):
+        UnavailableError: Redis or the database does not answer.
+    """
+
+    def __init__(self, chat_log: ChatLog, store: Store, directory: Directory) -> None:
+        self._log, self._store, self._directory = chat_log, store, directory
+
+    async def rebase(self, ticket: int) -> None:
+        """Fills the chat's keys from SQL, under a new epoch: every client's position is void, durable entries keep
+        their numbers.
+
+        One process does it (a lock with a fencing token), the others wait for it.
+
+        Raises:
+            NotFoundError: SQL does not have it.
+        """
+        await self._check_recorded(ticket)
+        token = new_token()
+        while not await self._log.lock_rebase(ticket, token):
+            if await self._log.exists(ticket):
+                return
+            await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
+        try:
+            if not await self._log.exists(ticket):
+                await self._fill(ticket, token)
+        finally:
+            # A lock left behind would hold up everybody who asks for this ticket until it runs out.
+            await self._log.unlock_rebase(ticket, token)
+
+    async def _check_recorded(self, ticket: int) -> None:
+        """A number that nobody has costs one look, not a lock and a write."""
+        try:
+            recorded = is_ticket(ticket) and await self._store.chat(ticket)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+        if not recorded:
+            raise NotFoundError
+
+    async def _fill(self, ticket: int, token: str) -> None:
+        epoch = new_epoch()
+        try:
+            rebased = await self._store.rebase(ticket, epoch)
+            if rebased is None:
+                raise NotFoundError
+            meta = await self._meta(rebased, epoch)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+        filled = await self._log.fill(ticket, token, _flat(meta))
+        log.info("chat.rebased", ticket=ticket, seq=rebased.last_seq, state=rebased.chat.state, filled=filled)
+
+    async def reconcile(self, ticket: int) -> None:
+        """Puts right a live log that contradicts SQL: Redis has lost durable entries and taken others under their
+        numbers.
+
+        What SQL has keeps its numbers; what only the live log has follows, in a new epoch. Clients are told to begin
+        again.
+
+        Raises:
+            NotFoundError: SQL does not have the chat.
+        """
+        token = new_token()
+        if not await self._log.lock_rebase(ticket, token):
+            return  # somebody is at it; whoever found the contradiction looks again
+        try:
+            for _ in range(RECONCILE_TRIES):
+                live, events = await self._log.whole(ticket)
+                survivors = await self._survivors(live, events)
+                if await self._log.replace(live, token, survivors.events, _flat(survivors.meta)):
+                    log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
+                    return
+        except MissingChat:
+            return  # the next touch rebuilds it
+        finally:
+            await self._log.unlock_rebase(ticket, token)
+
+    async def _survivors(self, live: LiveChat, events: list[bytes]) -> Survivors:
+        epoch = new_epoch()
+        try:
+            rebased = await self._store.rebase(live.ticket, epoch)
+            if rebased is None:
+                raise NotFoundError
+            survivors = Survivors(rebased, await self._meta(rebased, epoch), epoch)
+            recorded: set[str] = set()
+            after = event_seq(events[0]) - 1 if events else rebased.last_seq
+            while page := await self._entries(live.ticket, after, 1000):
+                recorded |= {entry.entry_id for entry in page}
+                after = page[-1].seq
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+        survivors.add(events, recorded)
+        survivors.keep_people(live)
+        return survivors
+
+    async def _entries(self, ticket: int, after: int, limit: int) -> list[Entry]:
+        try:
+            return await self._store.entries(ticket, after=after, limit=limit, staff=True)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+
+    async def _meta(self, rebased: Rebased, epoch: int) -> Meta:
+        """The meta hash that the chat's log would have now."""
+        chat = rebased.chat
+        departments = await self._directory.departments()
+        department = chat.department or ""
+        info = ChatInfo(
+            customer_id=chat.customer_id,
+            site=chat.site,
+            department=department,
+            department_name=departments[department].name if department in departments else department,
+            chat_key=chat.chat_key or "",
+            topic=chat.topic,
+            order=chat.order,
+            product=chat.product,
+            locale=chat.locale,
+            page_url=chat.page_url,
+            regarding=chat.regarding,
+            mode=chat.mode,
+            access_gen=chat.access_gen,
+            customer_name=chat.customer_name,
+            customer_email=chat.customer_email,
+            verified=chat.verified,
+        )
+        fields: Meta = {
+            "state": chat.state,
+            "epoch": epoch,
+            "seq": rebased.last_seq,
+            "pub": rebased.last_public_seq,
+            "at": rebased.last_at,
+            "gen": chat.gen,
+            "owner": chat.owner_participant or "",
+            "pseq": rebased.last_seq,
+            "dirty": 0,
+            "info": encode_info(info),
+            "opened_at": chat.opened_at,
+            "accepted_at": chat.accepted_at,
+            "closed_at": chat.closed_at,
+            "close_reason": chat.close_reason,
+            "rating": chat.rating,
+        }
+        for participant in rebased.participants:
+            if participant.person_id:
+                fields[f"p:{participant.person_id}"] = live(participant).line()
+        for participant_id, seq in rebased.reads.items():
+            fields[f"r:{participant_id}"] = seq
+        for (participant_id, device), commands in rebased.windows.items():
+            fields[f"w:{participant_id}:{device}"] = await self._window(chat.ticket, commands)
+        return fields
+
+    async def _window(self, ticket: int, commands: Sequence[tuple[int, int]]) -> bytes:
+        """A device's window as `_log.lua` packs it: the last n, then (seq, hash) from the newest back, without a
+        hole.
+        """
+        packed = commands[0][0].to_bytes(4, "big")
+        for place, (n, seq) in enumerate(commands):
+            if n != commands[0][0] - place:
+                break
+            entry = (await self._entries(ticket, seq - 1, 1))[0]
+            packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
+        return packed
+
+
+def _flat(meta: Meta) -> list[bytes | str | int]:
+    """As HSET takes it."""
+    return [part for name, value in meta.items() if value is not None for part in (name, value)]
