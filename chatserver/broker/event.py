@@ -102,9 +102,9 @@ def event_at(event: bytes) -> int:
     return number
 
 
-def event_id(event: bytes) -> str:
-    """Its entry_id."""
-    return event[_ID_AT:_ID_END].decode()
+def event_id(event: bytes, offset: int = 0) -> str:
+    """The entry_id of the entry whose bytes begin at `offset`."""
+    return event[offset + _ID_AT : offset + _ID_END].decode()
 
 
 def for_staff_only(event: bytes, offset: int = 0) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from chatserver.broker.event import (
+    DURABLE,
     ENTRY,
     ENVELOPE,
     NOBODY,
@@ -21,6 +22,7 @@ from chatserver.broker.event import (
     TRANSIENT,
     durable_event,
     event_epoch,
+    event_id,
     event_seq,
     for_staff_only,
 )
@@ -98,14 +100,15 @@ class Feed:
         self._chats = chats
         self._epoch = 0
         self._last: int | None = None
+        self._last_id = ""  # empty: unknown
         self._pending: list[bytes] = []
         self._refill: asyncio.Task[None] | None = None
         self._stale = False  # something may have been missed before the first page was there
 
-    def begin(self, epoch: int, seq: int) -> None:
+    def begin(self, epoch: int, seq: int, entry_id: str = "") -> None:
         """A page has been read up to `seq`: the order counts from there."""
         if self._last is None:
-            self._epoch, self._last = epoch, seq
+            self._epoch, self._last, self._last_id = epoch, seq, entry_id
             self._take_pending()
             if self._stale:
                 self.refill()
@@ -114,6 +117,10 @@ class Feed:
         """A message of the channel."""
         if payload[0] == REPLACED:
             self.refill()
+        elif payload[0] == DURABLE and self._refill is not None:
+            # Redis may have lost entries that readers were told of, and given their numbers to others: not a word
+            # about numbers before readers and log agree.
+            self._pending.append(payload)
         elif payload[0] != ENTRY:
             self._give_all(payload)
         elif self._last is None or self._refill is not None:
@@ -146,7 +153,7 @@ class Feed:
             self._pending.append(payload)
             self.refill()
             return
-        self._last = seq
+        self._last, self._last_id = seq, event_id(payload, ENVELOPE)
         self._give_all(payload)
 
     def _give_all(self, payload: bytes) -> None:
@@ -176,7 +183,7 @@ class Feed:
         """One page; True while there is more."""
         assert self._last is not None
         try:
-            page = await self._chats.page(self.ticket, epoch=self._epoch, seq=self._last)
+            page = await self._chats.page(self.ticket, epoch=self._epoch, seq=self._last, entry_id=self._last_id)
         except NotFoundError:
             raise
         except ChatError:
@@ -193,7 +200,7 @@ class Feed:
 
     def _reset(self, page: ChatPage) -> None:
         """The history was rebuilt: every reader has to begin again, from a page of its own."""
-        self._epoch, self._last = page.chat.epoch, page.chat.seq
+        self._epoch, self._last, self._last_id = page.chat.epoch, page.chat.seq, page.last_id
         for reader in list(self.readers.values()):
             self.on_reset(reader, page)
 

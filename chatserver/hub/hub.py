@@ -159,7 +159,7 @@ class Hub:
                 self._leave(feed, connection)
             raise
         reader.last = page.chat.seq
-        feed.begin(page.chat.epoch, page.chat.seq)
+        feed.begin(page.chat.epoch, page.chat.seq, page.last_id)
         return view, reader
 
     def check_room(self, connection: Connection, ticket: int | None = None) -> None:
