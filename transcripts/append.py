@@ -200,22 +200,23 @@ class _Plan:
     def _project(self, chat: dict[str, Any], entry: Entry) -> None:
         """An entry's effect on the chat's row. Kinds that are not here change nothing but the counters."""
         data = entry.data or {}
+        ended = chat["state"] in ("closing", "closed")  # for good: whatever follows is only noted
         match entry.kind:
             case "opened":
                 chat["state"] = "waiting" if chat["mode"] == "mail" else "queued"
             case "assigned":
                 owner = data.get("owner")
-                chat["state"] = "active"
+                chat["state"] = chat["state"] if ended else "active"
                 chat["owner_participant"] = owner
                 chat["owner"] = self.persons.get((entry.ticket, str(owner)))
                 chat["owner_name"] = data.get("name")
                 chat["gen"] = data.get("gen", chat["gen"] + 1)
                 chat["accepted_at"] = chat["accepted_at"] or entry.at
             case "released":
-                chat["state"] = "queued"
+                chat["state"] = chat["state"] if ended else "queued"
                 chat["owner"] = chat["owner_participant"] = chat["owner_name"] = None
                 chat["gen"] = data.get("gen", chat["gen"] + 1)
-            case "closed":
+            case "closed" if not ended:
                 chat["state"] = "closing"
                 chat["closed_at"] = entry.at
                 chat["close_reason"] = data.get("reason")

@@ -102,6 +102,17 @@ class Store:
         async with read(self._engine) as connection:
             return await _windows(connection, ticket)
 
+    async def last_n(self, ticket: int, participant_id: str, device: str) -> int:
+        """The number of the newest command that this device gave in the chat; 0: none."""
+        question = select(func.max(_entries.n)).where(
+            _entries.ticket == ticket,
+            _entries.participant_id == participant_id,
+            _entries.device == device,
+            _entries.n.is_not(None),
+        )
+        async with read(self._engine) as connection:
+            return await connection.scalar(question) or 0
+
     async def ticket_of_key(self, customer_id: str, chat_key: str) -> int | None:
         """The chat this customer opened with this key, or None. One key names one chat, for ever."""
         question = select(_chats.ticket).where(_chats.customer_id == customer_id, _chats.chat_key == chat_key)

@@ -55,6 +55,8 @@ class Assigning:
             return await self._taken_before(author, command, owner)
         # Before the queue hands the chat over: an error has to mean that nothing happened.
         if command.n > last + 1:
+            if await self._chats.forgot_commands(ticket, owner.id, author.device, last):
+                raise UnavailableError(retry_after_ms=100)  # the chat was put right: ask again
             raise GapError(last_n=last)
         if chat.state in ENDED_STATES.split():
             await self._waiting.agree(ticket)  # should it still be listed

@@ -8,7 +8,7 @@ from chatserver.actions.author import Author
 from chatserver.actions.text import clean
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.log import Accepted, Draft, MissingChat
-from chatserver.errors import ChatClosedError, ChatError, InvalidCommandError
+from chatserver.errors import ChatClosedError, ChatError, GapError, InvalidCommandError
 from chatserver.model.chat import ENDED_STATES, OPEN_STATES, LiveChat
 from chatserver.model.person import Participant
 from chatserver.stores.chats import Chats
@@ -72,6 +72,10 @@ class Ending:
         answer = await self._send(draft, origin)
         if isinstance(answer, MissingChat):
             await self._chats.rebase(draft.ticket)
+            answer = await self._send(draft, origin)
+        while isinstance(answer, GapError) and await self._chats.forgot_commands(
+            draft.ticket, draft.participant, draft.device, answer.details["last_n"]
+        ):
             answer = await self._send(draft, origin)
         if isinstance(answer, ChatError):
             raise answer

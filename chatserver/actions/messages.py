@@ -12,7 +12,7 @@ from chatserver.actions.author import Author
 from chatserver.actions.text import clean
 from chatserver.broker.event import transient_event
 from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
-from chatserver.errors import ChatError, NotFoundError
+from chatserver.errors import ChatError, GapError, NotFoundError
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
 from chatserver.model.person import NOTE_RIGHTS, Participant, Person
 from chatserver.stores.chats import Chats
@@ -101,6 +101,8 @@ class Messages:
                 self._later(self._rebased(draft, origin, sent_text, done))
             elif isinstance(answer, NotFoundError) and joins:
                 self._later(self._joined(joins, draft, origin, sent_text, done))
+            elif isinstance(answer, GapError):
+                self._later(self._behind(draft, answer, origin, sent_text, done, joins))
             elif isinstance(answer, Accepted) and answer.dup and answer.event is None:
                 self._later(self._remembered(draft, changed, done))
             else:
@@ -133,6 +135,21 @@ class Messages:
             done(error, None)
         else:
             self._send(draft, origin, sent_text, done)
+
+    async def _behind(
+        self, draft: Draft, gap: GapError, origin: bytes, sent_text: str, done: Done, joins: Person | None
+    ) -> None:
+        """Either a command before this one is missing, or Redis has forgotten some that SQL has."""
+        last_n = gap.details["last_n"]
+        try:
+            forgot = await self._chats.forgot_commands(draft.ticket, draft.participant, draft.device, last_n)
+        except ChatError as error:
+            done(error, None)
+        else:
+            if forgot:
+                self._send(draft, origin, sent_text, done, joins=joins)
+            else:
+                done(gap, None)
 
     async def _remembered(self, draft: Draft, changed: str | None, done: Done) -> None:
         try:

@@ -367,6 +367,17 @@ class ChatLog:
         args = (token, ticket, chat_key(ticket), live.epoch, live.seq, len(log), *numbered, *meta)
         return bool(await self.link.script("replace", keys, args) == 1)
 
+    async def unsettle(self, live: LiveChat, seq: int) -> int | None:
+        """SQL has the chat only up to `seq`: what follows counts as not durable again, and is on the persister's list.
+
+        Returns None, or the first number that the stream still has when the one after `seq` is gone: a hole that
+        nobody can fill. Nothing is changed then.
+        """
+        ticket = live.ticket
+        keys = chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)
+        reply = await self.link.script("unsettle", keys, (ticket, live.epoch, seq))
+        return int(reply[1]) if isinstance(reply, list) and reply[0] == b"hole" else None
+
     async def work(self, name: bytes, number: int, *, until: int | str = "+inf", limit: int = 500) -> list[int]:
         """Tickets on a partition's work list, oldest first."""
         found = await self.link.call(b"ZRANGE", work_list(name, number), b"-inf", until, b"BYSCORE", b"LIMIT", 0, limit)

@@ -48,6 +48,7 @@ ALL = (
     "join",
     "rebase",
     "replace",
+    "unsettle",
     "release",
     "queue_agree",
     "queue_take",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from chatserver.broker.event import event_seq
+from chatserver.broker.event import event_id, event_seq
 from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.model.chat import LiveChat
@@ -31,6 +31,11 @@ class ChatPage:
     reset: bool
     events: list[bytes]
     more: bool
+
+    @property
+    def last_id(self) -> str:
+        """The entry_id of the chat's last entry; empty if the page does not end with it."""
+        return event_id(self.events[-1]) if self.events and not self.more else ""
 
 
 class Chats:
@@ -56,7 +61,6 @@ class Chats:
         if status == "trimmed" and not await self._is_entry(ticket, seq, entry_id):
             status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
         if status == "reset" and await self._lost_entries(chat):
-            await self.reconcile(ticket)
             status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
         after = 0 if status == "reset" else seq
         events = await self._with_history(chat, after, events, limit)
@@ -64,12 +68,11 @@ class Chats:
         return ChatPage(chat, status == "reset", events, more=last < chat.seq)
 
     async def _lost_entries(self, live: LiveChat) -> bool:
-        """Whether Redis lacks entries that SQL has; asked when a client knows more than the log does."""
+        """Whether Redis lacked entries that SQL has; asked when a client knows more than the log does."""
         try:
-            recorded = await self.store.chat(live.ticket)
-        except StoreUnavailableError:
+            return await self.check(live.ticket)
+        except (NotFoundError, UnavailableError):
             return False  # the persister finds it out at the next entry
-        return recorded is not None and recorded.last_seq > live.seq
 
     async def _logged(self, ticket: int, epoch: int, seq: int, entry_id: str, limit: int) -> PageAnswer:
         while True:
@@ -129,13 +132,27 @@ class Chats:
         """
         await self._rebuilding.rebase(ticket)
 
-    async def reconcile(self, ticket: int) -> None:
+    async def reconcile(self, ticket: int) -> bool:
         """Puts right a live log that contradicts SQL (`Rebuilding.reconcile`).
 
         Raises:
             NotFoundError: SQL does not have the chat.
         """
-        await self._rebuilding.reconcile(ticket)
+        return await self._rebuilding.reconcile(ticket)
+
+    async def check(self, ticket: int) -> bool:
+        """Puts right what does not fit together in log and record (`Rebuilding.check`); whether it had to.
+
+        Raises:
+            NotFoundError: SQL does not have the chat.
+        """
+        return await self._rebuilding.check(ticket)
+
+    async def forgot_commands(self, ticket: int, participant: str, device: str, last_n: int) -> bool:
+        """Whether Redis had lost commands of this device that SQL has; ask before anybody is told of a gap
+        (`Rebuilding.forgot_commands`).
+        """
+        return await self._rebuilding.forgot_commands(ticket, participant, device, last_n)
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:
         entries = await self._entries(ticket, seq - 1, 1)

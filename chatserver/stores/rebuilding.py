@@ -5,7 +5,7 @@ where they contradict it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from chatserver.model.chat import ChatInfo, LiveChat, encode_info
 from chatserver.stores.directory import Directory
 from chatserver.stores.history import live
 from chatserver.stores.survivors import Meta, Survivors
+from transcripts.chat import Chat
 from transcripts.entry import Entry
 from transcripts.errors import StoreUnavailableError
 from transcripts.store import Rebased, Store
@@ -37,6 +38,7 @@ class Rebuilding:
 
     def __init__(self, chat_log: ChatLog, store: Store, directory: Directory) -> None:
         self._log, self._store, self._directory = chat_log, store, directory
+        self._holes: dict[int, int] = {}  # what was told about already: the persister meets it every few seconds
 
     async def rebase(self, ticket: int) -> None:
         """Fills the chat's keys from SQL, under a new epoch: every client's position is void, durable entries keep
@@ -81,30 +83,95 @@ class Rebuilding:
         filled = await self._log.fill(ticket, token, _flat(meta))
         log.info("chat.rebased", ticket=ticket, seq=rebased.last_seq, state=rebased.chat.state, filled=filled)
 
-    async def reconcile(self, ticket: int) -> None:
-        """Puts right a live log that contradicts SQL: Redis has lost durable entries and taken others under their
-        numbers.
-
-        What SQL has keeps its numbers; what only the live log has follows, in a new epoch. Clients are told to begin
-        again.
+    async def check(self, ticket: int) -> bool:
+        """Looks whether log and record of a chat fit together, and puts right what does not; whether it had to.
 
         Raises:
             NotFoundError: SQL does not have the chat.
         """
+        return await self._put_right(ticket, only_if=_contradict)
+
+    async def reconcile(self, ticket: int) -> bool:
+        """Puts right a live log that contradicts SQL: Redis has lost durable entries and taken others under their
+        numbers.
+
+        What SQL has keeps its numbers; what only the live log has follows, in a new epoch. Clients are told to begin
+        again. False: another process is at it, or it could not be done.
+
+        Raises:
+            NotFoundError: SQL does not have the chat.
+        """
+        return await self._put_right(ticket, only_if=lambda live, chat: True)
+
+    async def forgot_commands(self, ticket: int, participant: str, device: str, last_n: int) -> bool:
+        """Whether the record has commands of this device beyond `last_n`, the last one that the log has: Redis has
+        lost them. The chat is put right then, and the command that made one ask can be sent again.
+
+        Until this is known nobody may be told of a gap: they would give an `n` that is taken to something else.
+        """
+        try:
+            recorded = await self._store.last_n(ticket, participant, device)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=1_000) from exc
+        if recorded <= last_n:
+            return False
+        if not await self.check(ticket):
+            await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)  # somebody else is at it
+        return True
+
+    async def _put_right(self, ticket: int, *, only_if: Callable[[LiveChat, Chat], bool]) -> bool:
         token = new_token()
         if not await self._log.lock_rebase(ticket, token):
-            return  # somebody is at it; whoever found the contradiction looks again
+            return False  # somebody is at it; whoever found the contradiction looks again
         try:
             for _ in range(RECONCILE_TRIES):
+                # SQL first: what is there was in the log before, so a log that is whole is never behind it.
+                recorded = await self._recorded(ticket)
                 live, events = await self._log.whole(ticket)
-                survivors = await self._survivors(live, events)
-                if await self._log.replace(live, token, survivors.events, _flat(survivors.meta)):
-                    log.warning("chat.reconciled", ticket=ticket, appended_again=len(survivors.events))
-                    return
+                if live.durable > (recorded.last_seq if recorded else 0):
+                    return await self._write_again(live, recorded)
+                if recorded is None:
+                    raise NotFoundError
+                if not only_if(live, recorded):
+                    return False
+                if await self._replace(live, events, recorded, token):
+                    return True
+            return False
         except MissingChat:
-            return  # the next touch rebuilds it
+            return False  # the next touch rebuilds it
         finally:
             await self._log.unlock_rebase(ticket, token)
+
+    async def _write_again(self, live: LiveChat, recorded: Chat | None) -> bool:
+        """SQL has lost what it had reported (a copy was restored): the log gives it once more, if it still can."""
+        last_seq = recorded.last_seq if recorded else 0
+        first_left = await self._log.unsettle(live, last_seq)
+        if first_left is None:
+            log.warning("chat.written_again", ticket=live.ticket, record=last_seq, log=live.seq)
+            return True
+        if self._holes.get(live.ticket) != live.seq:
+            self._holes[live.ticket] = live.seq
+            log.error("chat.hole", ticket=live.ticket, after=last_seq, stream=first_left, log=live.seq)
+        return False
+
+    async def _replace(self, live: LiveChat, events: list[bytes], recorded: Chat, token: str) -> bool:
+        survivors = await self._survivors(live, events)
+        if not await self._log.replace(live, token, survivors.events, _flat(survivors.meta)):
+            return False
+        log.warning(
+            "chat.rewound",
+            ticket=live.ticket,
+            log=live.seq,
+            record=recorded.last_seq,
+            appended_again=len(survivors.events),
+        )
+        return True
+
+    async def _recorded(self, ticket: int) -> Chat | None:
+        try:
+            return await self._store.chat(ticket)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
 
     async def _survivors(self, live: LiveChat, events: list[bytes]) -> Survivors:
         epoch = new_epoch()
@@ -113,14 +180,13 @@ class Rebuilding:
             if rebased is None:
                 raise NotFoundError
             survivors = Survivors(rebased, await self._meta(rebased, epoch), epoch)
-            recorded: set[str] = set()
-            after = event_seq(events[0]) - 1 if events else rebased.last_seq
-            while page := await self._entries(live.ticket, after, 1000):
-                recorded |= {entry.entry_id for entry in page}
-                after = page[-1].seq
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        survivors.add(events, recorded)
+        after = event_seq(events[0]) - 1 if events else rebased.last_seq
+        while page := await self._entries(live.ticket, after, 1000):
+            survivors.know(page)
+            after = page[-1].seq
+        survivors.add(events)
         survivors.keep_people(live)
         return survivors
 
@@ -190,6 +256,11 @@ class Rebuilding:
             entry = (await self._entries(ticket, seq - 1, 1))[0]
             packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
         return packed
+
+
+def _contradict(live: LiveChat, recorded: Chat) -> bool:
+    """Whether the log is behind the record or of another epoch. What it has beyond is the persister's to compare."""
+    return live.epoch != recorded.epoch or live.seq < recorded.last_seq
 
 
 def _flat(meta: Meta) -> list[bytes | str | int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ EVERY_SECONDS = 0.25
 CHATS_A_PARTITION = 200
 ENTRIES_A_CHAT = 500
 LEFT_ALONE_SECONDS = 5.0
+BUSY_SECONDS = 0.5  # another process is putting the chat right, or it was right already
 
 log = structlog.get_logger()
 
@@ -37,6 +39,11 @@ class _Dirty:
 
     chat: LiveChat
     entries: tuple[Entry, ...]
+
+    @property
+    def durable(self) -> int:
+        """How far SQL has this log, once it took the batch: the entries it was shown, and not what else it may have."""
+        return self.entries[-1].seq if self.entries else self.chat.durable
 
     def batch(self) -> ChatBatch:
         chat, entries = self.chat, self.entries
@@ -82,9 +89,12 @@ class Persister:
             {ticket: found for ticket, found in zip(tickets, read, strict=True) if isinstance(found, Exception)}
         )
         appended = await self._store.append([one.batch() for one in dirty])
-        await self._reconcile({*appended.stale, *appended.conflicts})
         settled = [one for one in dirty if one.chat.ticket in appended.durable]
-        await self._settle(settled, appended.durable, gone)
+        # SQL knows more than the log did when it was read: another worker was quicker, or Redis has lost its tail.
+        ahead = [one.chat.ticket for one in settled if appended.durable[one.chat.ticket] > one.chat.seq]
+        await self._put_right(appended.conflicts, self._chats.reconcile)
+        await self._put_right(dict.fromkeys((*appended.stale, *ahead), "behind SQL"), self._chats.check)
+        await self._settle(settled, gone)
         return len(settled)
 
     async def _dirty_tickets(self) -> list[int]:
@@ -104,19 +114,20 @@ class Persister:
         found = await self._link.call(b"XRANGE", chat_key(ticket, b":x"), start, end, b"COUNT", ENTRIES_A_CHAT)
         return _Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found))
 
-    async def _settle(self, settled: list[_Dirty], durable: dict[int, int], gone: list[int]) -> None:
+    async def _settle(self, settled: list[_Dirty], gone: list[int]) -> None:
         by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}
 
-        def settle(ticket: int, epoch: int, seq: int, reads_version: str) -> None:
+        def settle(ticket: int, epoch: int, seq: int, entry_id: str, reads_version: str) -> None:
             keys, args = by_partition.setdefault(partition(ticket), ([], []))
             keys += [chat_key(ticket, b":m"), chat_key(ticket, b":x")]
             event = durable_event(ticket, epoch, seq)
-            args += [ticket, chat_key(ticket), epoch, seq, reads_version, event]
+            args += [ticket, chat_key(ticket), epoch, seq, entry_id, reads_version, event]
 
         for one in settled:
-            settle(one.chat.ticket, one.chat.epoch, durable[one.chat.ticket], one.chat.reads_version)
+            last_id = one.entries[-1].entry_id if one.entries else ""
+            settle(one.chat.ticket, one.chat.epoch, one.durable, last_id, one.chat.reads_version)
         for ticket in gone:
-            settle(ticket, 0, 0, "0")  # off the list, if it still has no keys
+            settle(ticket, 0, 0, "", "0")  # off the list, if it still has no keys
         await asyncio.gather(
             *(
                 self._link.script("settle", [work_list(b"dirty", number), *keys], args)
@@ -132,16 +143,12 @@ class Persister:
             log.error("persister.unreadable", ticket=ticket, error=repr(error)[:200])
             self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
 
-    async def _reconcile(self, refused: set[int]) -> None:
-        """The live log and SQL contradict each other: SQL counts. A chat that cannot be put right is left alone for a
-        while.
-        """
-        for ticket in refused:
-            log.error("persister.refused", ticket=ticket)
-            self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
+    async def _put_right(self, refused: dict[int, str], how: Callable[[int], Awaitable[bool]]) -> None:
+        """The live log and SQL contradict each other: SQL counts. What cannot be put right waits for a while."""
+        for ticket, why in refused.items():
             try:
-                await self._chats.reconcile(ticket)
+                if not await how(ticket):
+                    self._left_alone[ticket] = time.monotonic() + BUSY_SECONDS
             except ChatError as error:
-                log.error("persister.not_reconciled", ticket=ticket, why=error.code)
-            else:
-                del self._left_alone[ticket]
+                self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
+                log.error("persister.not_reconciled", ticket=ticket, refused=why, why=error.code)
