@@ -12,7 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame
 from websockets.uri import parse_uri
 
-from tests.support.client import JSON, MSGPACK, Socket, decode, new_device
+from tests.support.client import JSON, MSGPACK, PATIENCE, Socket, decode, new_device
 from tests.support.people import People, Talk, add_staff, position, start_talk
 from tests.support.server import RunningServer
 
@@ -151,7 +151,9 @@ async def test_client_that_does_not_answer_ends_and_resumes(hurried: People) -> 
     customer, other = await hurried.customer(), await hurried.customer()
     assert customer.welcome["ping_every"] == 1_000
     listening = asyncio.create_task(other.until("nothing"))  # reads, and answers every ping
-    assert await customer.closed() == 4004
+    async with asyncio.timeout(PATIENCE):
+        await customer.connection.wait_closed()
+    assert customer.connection.close_code == 4004
     again = await hurried.resume(customer)
     await again.round_trip()
     assert not listening.done()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.support.client import Socket
+from tests.support.client import PATIENCE, Socket
 from tests.support.log import assert_one_order, until_state, whole_log
 from tests.support.people import People, add_staff, elsewhere, open_chat, position
 from tests.support.server import PASSWORD, RunningServer
@@ -123,13 +123,11 @@ async def test_of_two_connections_at_once_one_stays(people: People) -> None:
     for _ in range(20):
         pair = await asyncio.gather(people.resume(customer), people.resume(customer))
         await customer.closed()
-        over, _ = await asyncio.wait(
-            {asyncio.create_task(socket.closed(), name=str(number)) for number, socket in enumerate(pair)},
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        (loser,) = over
-        assert loser.result() == 4409
-        customer = pair[1 - int(loser.get_name())]
+        ends = {asyncio.create_task(socket.connection.wait_closed()): socket for socket in pair}
+        over, (left,) = await asyncio.wait(ends, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        assert [ends[end].connection.close_code for end in over] == [4409]
+        left.cancel()
+        customer = ends[left]
         await customer.round_trip()
 
 
