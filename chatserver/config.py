@@ -37,6 +37,7 @@ class Settings:
     node_lease_seconds: int = 15
     agent_grace_seconds: int = 45
     ping_seconds: int = 25
+    audit_seconds: int = 60
     drain_seconds: int = 20
     drain_rate: int = 100
     log_json: bool = False
@@ -73,6 +74,7 @@ class Settings:
                 "CHAT_AGENT_GRACE_SECONDS", get("CHAT_AGENT_GRACE_SECONDS"), cls.agent_grace_seconds, 1, 3_600
             ),
             ping_seconds=_number("CHAT_PING_SECONDS", get("CHAT_PING_SECONDS"), cls.ping_seconds, 1, 55),
+            audit_seconds=_number("CHAT_AUDIT_SECONDS", get("CHAT_AUDIT_SECONDS"), cls.audit_seconds, 1, 86_400),
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,

@@ -4,11 +4,12 @@ counts `gen`; the chat's own slot follows; then it is listed.
 
 from __future__ import annotations
 
+import contextlib
+
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.log import Draft, MissingChat
 from chatserver.errors import StaleGenError
 from chatserver.ids import new_id
-from chatserver.model.chat import LiveChat
 from chatserver.model.person import Participant
 from chatserver.stores.chats import Chats
 from chatserver.stores.queue import Queue, Step
@@ -37,15 +38,24 @@ class Releasing:
         Raises:
             NotFoundError: there is no such chat.
         """
+        await self.follow(step)
+        await self._waiting.agree(step.ticket)
+
+    async def follow(self, step: Step) -> None:
+        """The chat's own slot does as the routing slot has decided, unless that is out of date.
+
+        Raises:
+            NotFoundError: there is no such chat.
+        """
         chat = await self._chats.head(step.ticket)
         owner = chat.owner_participant()
         if owner:
-            await self._append(chat, owner, step.gen)
-        await self._waiting.agree(step.ticket)
+            with contextlib.suppress(StaleGenError):  # done before, ended, or another's: `agree` finds out
+                await self._append(chat.ticket, owner, step.gen)
 
-    async def _append(self, chat: LiveChat, owner: Participant, gen: int) -> None:
+    async def _append(self, ticket: int, owner: Participant, gen: int) -> None:
         draft = Draft(
-            ticket=chat.ticket,
+            ticket=ticket,
             kind="released",
             role="system",
             entry_id=new_id(),
@@ -57,10 +67,7 @@ class Releasing:
             data={"reason": "agent_lost", "gen": gen},
         )
         try:
-            try:
-                await self._chats.log.release(draft, gen=gen)
-            except MissingChat:
-                await self._chats.rebase(chat.ticket)
-                await self._chats.log.release(draft, gen=gen)
-        except StaleGenError:
-            pass  # done before, or the chat has ended or is another's: `agree` finds out
+            await self._chats.log.release(draft, gen=gen)
+        except MissingChat:
+            await self._chats.rebase(ticket)
+            await self._chats.log.release(draft, gen=gen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chatserver.model.chat import LiveChat
 from chatserver.stores.chats import Chats
 from chatserver.stores.queue import Queue
@@ -13,9 +15,9 @@ class Waiting:
     def __init__(self, chats: Chats, queue: Queue) -> None:
         self._chats, self._queue = chats, queue
 
-    async def agree(self, ticket: int, *, preview: str | None = None) -> LiveChat:
+    async def agree(self, ticket: int, *, preview: str | None = None, strays: Iterable[str] = ()) -> LiveChat:
         """Until both slots say the same, or the routing slot is ahead and the step is pending; then off the
-        sweeper's list. Doing it again does nothing.
+        sweeper's list. Doing it again does nothing. `strays` are agents with whom it was found by mistake.
 
         Raises:
             NotFoundError: there is no such chat.
@@ -23,7 +25,7 @@ class Waiting:
         """
         chat = await self._chats.head(ticket)
         while True:
-            await self._queue.agree(chat, preview=preview)
+            await self._queue.agree(chat, preview=preview, strays=strays)
             now = await self._chats.head(ticket)
             if (now.state, now.gen) == (chat.state, chat.gen):
                 break

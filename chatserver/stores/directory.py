@@ -90,6 +90,11 @@ class Directory:
 
     # -- agents
 
+    async def agent_ids(self) -> list[str]:
+        """All members of staff."""
+        async with read(self.engine) as db:
+            return list((await db.execute(select(agents.c.id))).scalars())
+
     async def has_admin(self) -> bool:
         """Whether somebody has set the installation up."""
         async with read(self.engine) as db:

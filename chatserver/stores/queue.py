@@ -7,7 +7,8 @@ need both slots begin here, are pending until the chat's own slot has followed, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -53,6 +54,17 @@ class Step:
     gen: int
 
 
+@dataclass
+class Routed:
+    """What the routing slot says of one chat."""
+
+    listed: list[str] = field(default_factory=list)
+    hands: list[str] = field(default_factory=list)
+    holder: str = ""
+    gen: int = 0
+    pending: bool = False
+
+
 class Queue:
     """Waiting lists and assignments. `grace_seconds` is what an agent gets who owns a chat and is not connected.
 
@@ -64,9 +76,9 @@ class Queue:
         self._link = link
         self._grace_ms = int(grace_seconds * 1000)
 
-    async def agree(self, chat: LiveChat, *, preview: str | None = None) -> bool:
+    async def agree(self, chat: LiveChat, *, preview: str | None = None, strays: Iterable[str] = ()) -> bool:
         """Makes the routing slot agree with the chat: on its waiting list, in its owner's hands, or off everything.
-        Doing it again does nothing.
+        Doing it again does nothing. `strays` are agents with whom it was found by mistake.
 
         Returns:
             False if the routing slot is ahead: a hand-over or release was begun, which stays and is pending.
@@ -85,6 +97,7 @@ class Queue:
                 chat.opened_at,
                 _encode(item),
                 self._grace_ms,
+                *strays,
             ),
         )
         return bool(reply == 1)
@@ -130,9 +143,36 @@ class Queue:
         agent, _, gen = held.decode().partition("|") if held else ("", "", "0")
         return Step(ticket, agent, int(gen))
 
-    async def forget(self, ticket: int) -> None:
-        """There is no such chat any more, so nothing is pending."""
-        await self._link.call(b"ZREM", routing("pend"), ticket)
+    async def forget(self, ticket: int, department: str = "", strays: Iterable[str] = ()) -> None:
+        """There is no such chat any more: off everything."""
+        await self._link.script(
+            "queue_agree", _SLOT, (ticket, department, "ended", 0, "", 0, b"", self._grace_ms, *strays)
+        )
+
+    async def routed(self, departments: Iterable[str], agents: Iterable[str]) -> dict[int, Routed]:
+        """What the routing slot says of every chat that stands anywhere in it. Not one moment's picture."""
+        found: dict[int, Routed] = {}
+
+        def of(ticket: bytes) -> Routed:
+            return found.setdefault(int(ticket), Routed())
+
+        for department in departments:
+            for ticket in await self._link.call(b"ZRANGE", routing(f"wait:{department}"), 0, -1):
+                of(ticket).listed.append(department)
+        for agent in agents:
+            for ticket in await self._link.call(b"SMEMBERS", routing(f"mine:{agent}")):
+                of(ticket).hands.append(agent)
+        cursor = b"0"
+        while True:
+            cursor, flat = await self._link.call(b"HSCAN", routing("asg"), cursor, b"COUNT", 500)
+            for at in range(0, len(flat), 2):
+                agent, _, gen = flat[at + 1].decode().partition("|")
+                of(flat[at]).holder, of(flat[at]).gen = agent, int(gen)
+            if cursor == b"0":
+                break
+        for ticket in await self._link.call(b"ZRANGE", routing("pend"), 0, -1):
+            of(ticket).pending = True
+        return found
 
     async def snapshot(self, topic: str) -> TopicState:
         """A topic's state and version."""

@@ -19,7 +19,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
-from chatserver.worker import finaliser, persister, sweeper
+from chatserver.worker import auditor, finaliser, persister, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
 from transcripts.errors import TranscriptError
@@ -58,6 +58,8 @@ class Worker:
             assigning=Assigning(chats, queue, waiting),
             releasing=Releasing(chats, queue, waiting),
         )
+        self._auditor = auditor.Auditor(self._link, directory, queue, waiting, self._leases)
+        self._audit_seconds = settings.audit_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.
@@ -73,6 +75,7 @@ class Worker:
                 group.create_task(_loop("persister", self._persister.run_once, persister.EVERY_SECONDS, stop))
                 group.create_task(_loop("finaliser", self._finaliser.run_once, finaliser.EVERY_SECONDS, stop))
                 group.create_task(_loop("sweeper", self._sweeper.run_once, sweeper.EVERY_SECONDS, stop))
+                group.create_task(_loop("auditor", self._auditor.run_once, self._audit_seconds, stop))
                 group.create_task(_loop("indexer", self._index, INDEX_EVERY_SECONDS, stop))
             await self._last_round()
         finally:

@@ -1,8 +1,13 @@
 -- Makes the routing slot agree with what the chat's own slot says; the newer gen wins. Again: nothing happens.
 -- Where the routing slot is ahead, a step between the two was begun: it stays, and is pending.
--- KEYS asg   ARGV 1 ticket  2 department  3 state (queued | active | ended)  4 gen  5 its owner  6 since  7 item  8 grace ms   -> 1 | 0 (ahead)
+-- KEYS asg
+-- ARGV 1 ticket  2 department  3 state (queued | active | ended)  4 gen  5 its owner  6 since  7 item  8 grace ms  9… agents found with it by mistake
+-- -> 1 | 0 (ahead)
 local ticket, department, state, gen, agent, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], now_ms()
 local owner, held = holder(ticket)
+for i = 9, #ARGV do
+  if ARGV[i] ~= owner then out_of_hands(ARGV[i], ticket) end
+end
 if state == 'ended' then
   unlist(department, ticket)
   if owner ~= '' then out_of_hands(owner, ticket) end

@@ -32,6 +32,7 @@ def test_everything_can_be_set() -> None:
             "CHAT_AGENT_RATE": "30/20",
             "CHAT_NODE_LEASE_SECONDS": "10",
             "CHAT_AGENT_GRACE_SECONDS": "90",
+            "CHAT_AUDIT_SECONDS": "600",
             "CHAT_LOG_JSON": "1",
             "CHAT_PING_SECONDS": "10",
             "CHAT_DRAIN_SECONDS": "60",
@@ -44,7 +45,7 @@ def test_everything_can_be_set() -> None:
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
     assert (settings.customer_rate, settings.agent_rate) == (Rate(3, 0.5), Rate(30, 20))
     assert (settings.strict, settings.demo, settings.log_json) == (True, False, True)
-    assert (settings.node_lease_seconds, settings.agent_grace_seconds) == (10, 90)
+    assert (settings.node_lease_seconds, settings.agent_grace_seconds, settings.audit_seconds) == (10, 90, 600)
     assert settings.public_origins == ("https://chat.example",)
     assert settings.database == "postgresql://chat:secret@db/chat"
     unset = [field.name for field in dataclasses.fields(Settings) if getattr(settings, field.name) == field.default]
