@@ -259,7 +259,8 @@ class Uplink:
         self._owner.observe(Byed(frame["after_ms"]))
         self._backoff.reset()
         self._bye_at = self._loop.time() + after
-        self._bye_timer = self._loop.call_later(after, self._on_lost, close_codes.DRAIN)
+        code = close_codes.DRAIN if frame["reconnect"] else close_codes.FORBIDDEN
+        self._bye_timer = self._loop.call_later(after, self._on_lost, code)
 
     def _check(self) -> None:
         """No sign of life: something was asked and nothing has come since, or nothing at all for two pings."""

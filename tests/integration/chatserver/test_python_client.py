@@ -1,10 +1,12 @@
 """The client library against the real server, while things go wrong."""
 
 import asyncio
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,8 @@ from tests.support.people import add_staff
 from tests.support.server import PASSWORD, RunningServer
 
 pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,19 @@ async def test_a_chat_from_its_first_message_to_its_rating(clients: Clients, sub
         assert {(one.n, one.dup) for one in clients.told(client, Acked)} == {
             (one.n, False) for one in clients.told(client, Sent)
         }
+
+
+async def test_the_example_of_the_page(fragile_server: RunningServer, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python_client.md").read_text(), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    await soon(names["main"]([Clients(fragile_server).address], "ann@shop.example", PASSWORD))
+    assert capsys.readouterr().out.splitlines() == [
+        "1 opened ",
+        "2 message Where is my parcel?",
+        "3 assigned ",
+        "4 message It comes tomorrow.",
+    ]
 
 
 async def test_refused_commands_are_told_and_the_next_one_gets_their_number(clients: Clients) -> None:
