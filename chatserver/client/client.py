@@ -35,7 +35,7 @@ class ChatClient:
     """One person at one device, over one connection at a time. Made and used inside one event loop.
 
     Args:
-        connect: the nodes' addresses (`ws://HOST:PORT/ws`), tried in turn from a random one on; or who names the next.
+        connect: the nodes' addresses (`ws://HOST:PORT/ws`), each time another one at random; or who names the next.
         credentials: who this is.
         device: 16 to 64 characters of `[A-Za-z0-9_-]`; random by default.
         subprotocol: `chat.v1.msgpack` or `chat.v1.json`.

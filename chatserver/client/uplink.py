@@ -64,7 +64,7 @@ class Uplink:
         self._owner, self._connect, self._credentials = owner, connect, credentials
         self._subprotocol, self._origin = subprotocol, origin
         self._random, self._mischief, self._backoff = random, mischief, Backoff(random)
-        self._turn = random.randrange(2**20)
+        self._address = ""
         self._connection: Connection | None = None
         self._lost: asyncio.Future[int] | None = None
         self._resume_token: str | None = None
@@ -166,16 +166,19 @@ class Uplink:
     async def _next_address(self) -> str:
         if callable(self._connect):
             return await self._connect()
-        self._turn += 1
-        return self._connect[self._turn % len(self._connect)]
+        others = [address for address in self._connect if address != self._address]
+        self._address = self._random.choice(others or self._connect)
+        return self._address
 
-    def _end(self) -> None:
-        """Forgets the connection, and what was asked on it."""
+    def _end(self, *, politely: bool = False) -> None:
+        """Forgets the connection, and what was asked on it; does not wait for the other side, which may be dead."""
         for timer in (self._timer, self._bye_timer):
             if timer:
                 timer.cancel()
         connection, self._connection = self._connection, None
-        if connection:
+        if connection and politely:
+            connection.close()
+        elif connection:
             connection.abort()
         if self.online and self._loop.time() - self._welcomed_at > GOOD_SECONDS:
             self._backoff.reset()
@@ -185,7 +188,7 @@ class Uplink:
     def _on_lost(self, code: int) -> None:
         if self._lost and not self._lost.done():
             self._lost.set_result(code)
-            self._end()
+            self._end(politely=code == close_codes.DRAIN)
 
     # -- out
 
