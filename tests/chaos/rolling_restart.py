@@ -1,4 +1,4 @@
-"""A rolling restart under load: every node in turn gets SIGTERM and comes back, while everybody is connected and writes.
+"""A rolling restart under load: every node in turn gets SIGTERM and starts again, while everybody writes.
 
     python -m tests.chaos.rolling_restart [--clients 2000] [--agents 20] [--rate 400]
 
@@ -339,16 +339,14 @@ class RollingRestart:
         verdict = check(h.read_history([self.history]), transcripts, Losses())
         back = [one.back - restart.told for restart in restarts for one in restart.aways if one.back]
         waits = [wait for member in self.members for wait in member.watcher.waits]
-        still = sum(
-            ticket in transcripts and transcripts[ticket].state not in ("closing", "closed") for ticket in tickets
-        )
+        open_ = {ticket for ticket, it in transcripts.items() if it.state not in ("closing", "closed")}
         return Report(
             clients=len(self.members),
             restarts=restarts,
             not_back=not_back,
             worst=max(back, default=0.0),
             open_before=len(tickets),
-            open_after=still,
+            open_after=len(tickets & open_),
             acked=len(waits),
             waits=waits,
             verdict=verdict,
