@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         When the connection is going, it goes nowhere: `on_lost` follows.
         """
         if self._ended or self._protocol.state is not State.OPEN:
-            return
+            return  # when the server has ended it, `on_lost` follows
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
 
     def close(self, code: int = 1000) -> None:
         """Says goodbye and ends it, without waiting for the other side. `on_lost` is not called."""
-        if not self._ended and self._opened.done() and not self._opened.exception():
+        if not self._ended and self._protocol.state is State.OPEN:
             self._protocol.send_close(code)
             self._flush()
         self._ended = True
