@@ -53,7 +53,11 @@ class Presence:
         Returns:
             How many those were, and the agents whose grace is over and who own chats.
         """
-        dead, agents = await self._link.script("presence_sweep", (routing("nodes"), routing("away")), (self._grace_ms,))
+        dead, agents = await self._link.script(
+            "presence_sweep",
+            (routing("nodes"), routing("away")),
+            (self._grace_ms, int(self.lease_seconds * 1000)),
+        )
         return dead, [agent.decode() for agent in agents]
 
     async def _say(self, lease_ms: int, agents: Collection[str]) -> bool:

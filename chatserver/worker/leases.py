@@ -21,7 +21,8 @@ MARGIN_SECONDS = 1.0
 
 _HOLD = b"""#!lua flags=allow-oom
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+-- What is left of a lease is never more than a whole one, unless the clock has jumped back: then it is void.
+if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """

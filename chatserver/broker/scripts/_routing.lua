@@ -13,6 +13,11 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- Deadlines further ahead than any can be: the clock has jumped back since they were set. They count from now.
+local function no_later(key, most)
+  for _, one in ipairs(redis.call('ZRANGE', key, '(' .. ms(most), '+inf', 'BYSCORE')) do redis.call('ZADD', key, ms(most), one) end
+end
+
 -- -- nodes and agents
 
 -- What a node (a web process) has said last: field '#' its count of reports, every other field an agent connected there.

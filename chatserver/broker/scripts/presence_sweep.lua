@@ -1,6 +1,9 @@
 -- Takes off the nodes whose lease is over, then finds the agents whose grace is.
--- KEYS nodes away   ARGV 1 grace ms   -> {nodes taken off, [agent, …]}
+-- KEYS nodes away   ARGV 1 grace ms  2 lease ms   -> {nodes taken off, [agent, …]}
 local now, grace = now_ms(), tonumber(ARGV[1])
+no_later(KEYS[1], now + ARGV[2])
+no_later(KEYS[2], now + grace)
+no_later(PEND, now + CONFIRM_MS)
 local dead, nodes = redis.call('ZRANGE', KEYS[1], '-inf', string.format('%d', now), 'BYSCORE'), live_nodes(now)
 for _, node in ipairs(dead) do
   redis.call('ZREM', KEYS[1], node)

@@ -1,0 +1,136 @@
+"""The clock of Redis, or of the whole machine, jumps back and forth: order, owners and leases stay what they were."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from chatserver.broker.keys import PARTITIONS, routing
+from chatserver.broker.link import Link
+from chatserver.stores.presence import Presence
+from chatserver.worker.leases import Leases
+from tests.support.client import PATIENCE
+from tests.support.fake_clock import FakeClock
+from tests.support.log import assert_one_order, until_durable, until_state, whole_log
+from tests.support.people import People, add_staff, open_chat, position, start_talk
+from tests.support.server import RunningServer
+from tests.support.valkey import OwnValkey
+
+pytestmark = pytest.mark.anyio
+
+BACK, AHEAD = -600, 3600  # seconds
+
+
+@pytest.fixture
+def clock() -> Iterator[FakeClock]:
+    with tempfile.TemporaryDirectory(prefix="chat-clock-") as folder:
+        yield FakeClock(Path(folder))
+
+
+@pytest.fixture
+def server_with_clock(clock: FakeClock) -> Iterator[RunningServer]:
+    """Web process, worker and Valkey all see this clock."""
+    with RunningServer(env=clock.env) as running:
+        add_staff(running, "ann", "ben")
+        yield running
+
+
+@pytest.fixture
+async def people(server_with_clock: RunningServer) -> AsyncIterator[People]:
+    everybody = People(server_with_clock)
+    yield everybody
+    await everybody.close()
+
+
+async def test_a_talk_while_the_clock_jumps(people: People, clock: FakeClock) -> None:
+    talk = await start_talk(people)
+    acks = [talk.opened, talk.taken, await talk.say(2, "Before")]
+    clock.jump(BACK)
+    acks += [await talk.say(3, "Back"), await talk.answer(2, "I see"), await talk.note(3, "Odd")]
+    await until_durable(talk.agent, talk.ticket)
+    clock.jump(AHEAD)
+    acks += [await talk.say(4, "Ahead"), await talk.answer(4, "Strange")]
+    again = await people.resume(talk.customer, chats=[position(acks[-2])])
+    clock.jump(0)
+    acks += [await again.call("post_message", ticket=talk.ticket, n=5, text="Home"), await talk.answer(5, "Good")]
+    other = await open_chat(again, "Another one")
+    assert (await talk.agent.call("take_chat", ticket=other["ticket"], n=1))["gen"] == 1
+    acks.append(await talk.end(6))
+    await until_state(talk.agent, talk.ticket, "closed")
+
+    log = await whole_log(talk.agent, talk.ticket)
+    assert_one_order(log, *acks)
+    times = [entry["at"] for entry in log]
+    assert times == sorted(times)
+    assert times[-1] - times[0] >= AHEAD * 1000  # it did jump, and what came after it did not go back
+    said = [entry["text"] for entry in log if entry["kind"] == "message"]
+    assert said[1:] == ["Before", "Back", "I see", "Ahead", "Strange", "Home", "Good"]
+
+
+# -- leases of the dead
+
+
+@pytest.fixture
+def valkey(clock: FakeClock) -> Iterator[OwnValkey]:
+    with OwnValkey(env=clock.env) as own:
+        yield own
+
+
+@asynccontextmanager
+async def linked(valkey: OwnValkey) -> AsyncIterator[Link]:
+    link = Link(valkey.url, on_push=lambda *_: None, on_subscribed=lambda _: None)
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.stop()
+
+
+async def test_a_dead_workers_leases_do_not_last_as_long_as_the_clock_went_back(
+    valkey: OwnValkey, clock: FakeClock
+) -> None:
+    async with linked(valkey) as link:
+        dead, other = Leases(link), Leases(link)
+        await dead.renew()
+        await other.renew()
+        assert (len(dead.held()), other.held()) == (PARTITIONS, [])
+        clock.jump(BACK)
+        await other.renew()
+        assert len(other.held()) == PARTITIONS
+
+
+async def test_dead_nodes_and_lost_agents_are_found_although_the_clock_went_back(
+    valkey: OwnValkey, clock: FakeClock
+) -> None:
+    async with linked(valkey) as link:
+        dead, other = [Presence(link, lease_seconds=0.5, grace_seconds=0.5) for _ in range(2)]
+        await dead.report(["ann", "ben"])
+        await dead.report(["ann"])
+        await link.call(b"SADD", routing("mine:ann"), 100_009)
+        await link.call(b"SADD", routing("mine:ben"), 100_017)
+        clock.jump(BACK)
+        lost: set[str] = set()
+        async with asyncio.timeout(PATIENCE):
+            while lost != {"ann", "ben"}:
+                await other.report([])
+                lost |= set((await other.sweep())[1])
+        assert await link.call(b"ZRANGE", routing("nodes"), 0, -1) == [other.node.encode()]
+
+
+async def test_a_live_node_outlives_the_clocks_jumps(valkey: OwnValkey, clock: FakeClock) -> None:
+    async with linked(valkey) as link:
+        node, worker = [Presence(link, lease_seconds=15, grace_seconds=45) for _ in range(2)]
+        await link.call(b"SADD", routing("mine:ann"), 100_009)
+        for seconds in (BACK, 0, AHEAD, 0):
+            await node.report(["ann"])
+            clock.jump(seconds)
+            assert (await worker.sweep())[1] == []
+            await node.report(["ann"])
+            assert await worker.sweep() == (0, [])
+            assert await worker.other_nodes() == 1
+            assert await link.call(b"ZCARD", routing("away")) == 0
