@@ -28,7 +28,7 @@ class TopicFeed:
         self._queue = queue
         self._again: asyncio.Task[None] | None = None
         self._renewals = 0
-        self._version: int | None = None  # of the last event
+        self._version: int | None = None  # of the last event, or of the first snapshot
 
     @property
     def idle(self) -> bool:
@@ -58,6 +58,8 @@ class TopicFeed:
         held: list[tuple[int, Encoded]] = []
         self.watchers[connection] = held
         state = await self._queue.snapshot(self.topic)
+        if self._version is None:
+            self._version = state.version
         name = "waiting" if self.topic.startswith("department:") else "chats"
         fields = {name: state.items, "count": state.count}
         connection.offer_frame(Snapshot(id=id, topic=self.topic, version=state.version, state=fields))

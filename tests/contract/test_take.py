@@ -109,6 +109,38 @@ async def test_ended_chat_cannot_be_taken(people: People) -> None:
         await agent.call("take_chat", ticket=opened["ticket"], n=1)
 
 
+async def test_retry_is_answered_as_the_first_time_whatever_has_happened_since(people: People) -> None:
+    talk = await start_talk(people)
+    await talk.agent.call("take_chat", ticket=talk.ticket, n=1)
+    again = await people.resume(talk.agent)
+    repeated = await again.call("take_chat", ticket=talk.ticket, n=1)
+    assert (repeated["dup"], repeated["gen"], repeated["entry_id"]) == (True, talk.gen, talk.taken["entry_id"])
+    await talk.customer.call("close_chat", ticket=talk.ticket, n=2)
+    repeated = await again.call("take_chat", ticket=talk.ticket, n=1)
+    assert (repeated["dup"], repeated["gen"], repeated["entry_id"]) == (True, talk.gen, talk.taken["entry_id"])
+    assert [entry["kind"] for entry in repeated["page"]["entries"]][-1] == "closed"
+    desk = await people.staff("ann")
+    for socket, n in ((again, 2), (desk, 1)):  # these are no retries
+        with pytest.raises(Refused, match="chat_closed"):
+            await socket.call("take_chat", ticket=talk.ticket, n=n)
+
+
+async def test_numbers_of_taking_are_checked_like_all_others(people: People) -> None:
+    talk = await start_talk(people)
+    await talk.answer(2, "Hello")
+    with pytest.raises(Refused) as conflict:
+        await talk.agent.call("take_chat", ticket=talk.ticket, n=2)
+    assert conflict.value.code == "conflict"
+    with pytest.raises(Refused) as gap:
+        await (await people.staff("ann")).call("take_chat", ticket=talk.ticket, n=3)
+    assert (gap.value.code, gap.value.frame["last_n"]) == ("gap", 0)
+    ben = await people.staff("ben")
+    with pytest.raises(Refused, match="already_assigned"):
+        await ben.call("take_chat", ticket=talk.ticket, n=1)
+    with pytest.raises(Refused, match="not_found"):  # who has nothing to do with it learns nothing from numbers either
+        await (await people.staff("cid")).call("take_chat", ticket=talk.ticket, n=7)
+
+
 async def test_customer_writes_while_waiting(people: People) -> None:
     customer, agent = await people.customer(), await people.staff("ann")
     opened = await open_chat(customer)
