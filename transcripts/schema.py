@@ -71,6 +71,12 @@ chats = Table(
         postgresql_where=text("state = 'closing' OR (state = 'closed' AND sealed_seq < last_seq)"),
     ),
     Index(
+        "chats_open",
+        "ticket",
+        sqlite_where=text("state IN ('queued', 'active', 'waiting')"),
+        postgresql_where=text("state IN ('queued', 'active', 'waiting')"),
+    ),
+    Index(
         "chats_unindexed",
         "ticket",
         sqlite_where=text("indexed_seq < last_seq"),

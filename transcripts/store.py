@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
@@ -41,6 +41,15 @@ class Rebased:
     participants: tuple[Participant, ...]
     reads: dict[str, int]
     windows: Windows
+
+
+@dataclass(frozen=True)
+class ChatHead:
+    """How far a chat's record goes."""
+
+    ticket: int
+    epoch: int
+    last_seq: int
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,19 @@ class Store:
         async with read(self._engine) as connection:
             return await connection.scalar(select(func.count()).select_from(schema.chats).where(_UNSEALED)) or 0
 
+    async def open_chats(self, *, after: int = 0, limit: int = 100) -> list[ChatHead]:
+        """Chats that have not ended, by ticket."""
+        question = _HEADS.where(_OPEN, _chats.ticket > after)
+        async with read(self._engine) as connection:
+            rows = await connection.execute(question.order_by(_chats.ticket).limit(limit))
+            return [ChatHead(*row) for row in rows]
+
+    async def heads(self, tickets: Sequence[int]) -> list[ChatHead]:
+        """Those that are there."""
+        async with read(self._engine) as connection:
+            rows = await connection.execute(_HEADS.where(_chats.ticket.in_(list(tickets))))
+            return [ChatHead(*row) for row in rows]
+
     async def unindexed(self, limit: int = 100) -> list[int]:
         """Tickets with entries that the search does not know yet."""
         question = (
@@ -202,7 +224,10 @@ class Store:
             return list(await connection.scalars(question))
 
 
-# Written like the partial index `chats_unsealed`, so that the database can use it.
+_HEADS = select(_chats.ticket, _chats.epoch, _chats.last_seq)
+
+# Written like the partial indexes `chats_unsealed` and `chats_open`, so that the database can use them.
+_OPEN = text("state IN ('queued', 'active', 'waiting')")
 _UNSEALED = or_(_chats.state == "closing", (_chats.state == "closed") & (_chats.sealed_seq < _chats.last_seq))
 
 

@@ -113,6 +113,14 @@ class PageAnswer(NamedTuple):
     events: list[bytes]
 
 
+class LogHead(NamedTuple):
+    """How far a chat's log goes, and how far it is said to be durable."""
+
+    epoch: int
+    seq: int
+    durable: int
+
+
 class ChatLog:
     """All chats' logs behind one link."""
 
@@ -366,6 +374,19 @@ class ChatLog:
         numbered = [part for pair in log for part in pair]
         args = (token, ticket, chat_key(ticket), live.epoch, live.seq, len(log), *numbered, *meta)
         return bool(await self.link.script("replace", keys, args) == 1)
+
+    async def relist(self, ticket: int, *, route: bool = False) -> LogHead | None:
+        """Where the chat stands, None without keys. Puts it back onto the work lists that it should be on; with `route`
+        also on the one of chats that the routing slot is to agree with, if it is open.
+        """
+        keys = (
+            chat_key(ticket, b":m"),
+            ticket_work_list(b"dirty", ticket),
+            ticket_work_list(b"fin", ticket),
+            ticket_work_list(b"todo", ticket),
+        )
+        reply = await self.link.script("relist", keys, (ticket, int(route)))
+        return LogHead(*reply) if reply else None
 
     async def unsettle(self, live: LiveChat, seq: int) -> int | None:
         """SQL has the chat only up to `seq`: what follows counts as not durable again, and is on the persister's list.

@@ -49,6 +49,7 @@ ALL = (
     "rebase",
     "replace",
     "unsettle",
+    "relist",
     "release",
     "queue_agree",
     "queue_take",

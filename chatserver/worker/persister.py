@@ -84,7 +84,8 @@ class Persister:
             return 0
         read = await asyncio.gather(*(self._read(ticket) for ticket in tickets), return_exceptions=True)
         gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
-        dirty = [found for found in read if isinstance(found, _Dirty)]
+        held = set(self._leases.held())  # still: reading may have taken long, or this process was stopped
+        dirty = [found for found in read if isinstance(found, _Dirty) and partition(found.chat.ticket) in held]
         self._set_aside(
             {ticket: found for ticket, found in zip(tickets, read, strict=True) if isinstance(found, Exception)}
         )

@@ -34,6 +34,7 @@ from chatserver.stores.queue import Queue
 from chatserver.worker.finaliser import Finaliser
 from chatserver.worker.leases import Leases
 from chatserver.worker.persister import Persister
+from chatserver.worker.reconciler import Reconciler
 from tests.support.client import new_chat_key, new_device
 from transcripts.database import open_database
 from transcripts.entry import Entry
@@ -130,6 +131,11 @@ class Backstage:
         sealer = Sealer(engine, SEAL_KEY, now=lambda: 1)
         queue = Queue(link, grace_seconds=45)
         return Finaliser(link, Store(engine), queue, sealer, Search(engine), AllLeases(link))
+
+    def reconciler(self, *, link: Link | None = None, engine: AsyncEngine | None = None) -> Reconciler:
+        """A new worker's."""
+        link, engine = link or self.link, engine or self.engine
+        return Reconciler(link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link))
 
     async def persist(self) -> None:
         """Until nothing is left to write."""

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chatserver.broker.keys import chat_key, routing
-from tests.support.client import PATIENCE, Refused, new_chat_key
+from tests.support.client import PATIENCE, Refused, Socket, new_chat_key
 from tests.support.log import assert_one_order, repeat, until_durable, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, position, start_talk
 from tests.support.server import RunningServer, clean_environment, wait_until
@@ -115,6 +115,35 @@ async def test_empty_redis_is_filled_from_the_record(victims: People, fragile_se
     log = await whole_log(again, talk.ticket)
     assert [entry.get("text") for entry in log] == [None, "Hello", None, "One", "Two", "Three", "Four", None]
     await sealed_export(victims, talk.ticket)
+
+
+async def test_chats_that_nobody_touches_are_back_in_queue_and_hands(
+    victims: People, fragile_server: RunningServer
+) -> None:
+    waiting, talk = await victims.customer(), await start_talk(victims)
+    ticket = (await open_chat(waiting, "I wait and close my browser"))["ticket"]
+    await until_durable(waiting, ticket)
+    await until_durable(talk.agent, talk.ticket)
+    for one in (waiting, talk.customer, talk.agent):
+        await one.cut()
+    with fragile_server.redis() as redis:
+        redis.flushall()
+    victims.cookies.clear()
+
+    agent = await victims.staff("ann")
+    await until_listed(agent, "department:support", ticket)
+    await until_listed(agent, f"agent:{agent.welcome['person']['id']}", talk.ticket)
+    taken = await agent.call("take_chat", ticket=ticket, n=1)
+    assert [entry["kind"] for entry in taken["page"]["entries"]] == ["opened", "message", "assigned"]
+
+
+async def until_listed(agent: Socket, topic: str, ticket: int) -> None:
+    """Waits until the topic's list has the chat."""
+    while True:
+        state = (await agent.call("watch", topic=topic))["state"]
+        if ticket in [item["ticket"] for item in state.get("waiting", state.get("chats"))]:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def test_rating_after_the_keys_have_gone_is_sealed_too(victims: People, fragile_server: RunningServer) -> None:

@@ -1,0 +1,143 @@
+"""Makes log and record agree again after one of them has lost something: Redis was emptied or went back in time, SQL is
+an older copy.
+
+Nobody waits for it. Who touches a chat has it put right at once; this is for the chats that nobody touches, which still
+have to stand in a queue or an agent's list, and for work that stands on no list any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import structlog
+
+from chatserver.broker.keys import chat_key, partition, routing
+from chatserver.broker.link import Link
+from chatserver.broker.log import LogHead
+from chatserver.errors import ChatError, UnavailableError
+from chatserver.ids import new_token
+from chatserver.stores.chats import Chats
+from chatserver.worker.leases import Leases
+from transcripts.store import ChatHead
+
+EVERY_SECONDS = 1.0
+PAGE = 100
+AT_ONCE = 8
+KEYS_A_STEP = 1_000  # of all keys in Redis: a turn over 30,000 chats takes two minutes
+
+_FINISH = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) return 1 end return 0"
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Compares all chats, in two directions.
+
+    From SQL: every open chat has to be in Redis, not behind SQL, and of SQL's epoch. Done whenever Redis may have lost
+    something: a mark in Redis names the run of the server for which it was done last, so it is gone after a flush,
+    and another one after a restart or a failover.
+
+    From Redis: what SQL is said to have it has, and what is to be done is on a work list. Done all the time, slowly.
+    """
+
+    def __init__(self, link: Link, chats: Chats, leases: Leases) -> None:
+        self._link, self._chats, self._leases = link, chats, leases
+        self._walked_run = b""
+        self._cursor = b""
+
+    async def run_once(self) -> None:
+        """Everything, if Redis may have lost something or this worker is new; otherwise a step of the slow turn.
+
+        Raises:
+            UnavailableError, transcripts.errors.StoreUnavailableError: begun again in the next round.
+        """
+        if 0 in self._leases.held():  # one worker walks, whoever has the first partition
+            await self._walk_if_lost()
+        if not self._cursor:
+            self._cursor = b"0"
+            while await self._step():
+                pass
+        else:
+            await self._step()
+
+    async def _walk_if_lost(self) -> None:
+        run, mark = await asyncio.gather(self._run_id(), self._link.call(b"GET", routing("walked")))
+        if run == mark == self._walked_run:
+            return
+        lost = mark != run
+        token = new_token().encode()
+        await self._link.call(b"SET", routing("walked"), token)
+        put_right = await self._walk(lost=lost)
+        # A flush in the meantime has taken our token, a restart has another run: then once more.
+        if await self._link.call(b"EVAL", _FINISH, 1, routing("walked"), token, run) and run == await self._run_id():
+            self._walked_run = run
+            self._cursor = b""  # and the other direction at once
+            if put_right:
+                log.warning("reconciler.walked", lost=lost, put_right=put_right)
+
+    async def _run_id(self) -> bytes:
+        info: bytes = await self._link.call(b"INFO", b"server")
+        return next((line[7:].strip() for line in info.splitlines() if line.startswith(b"run_id:")), b"")
+
+    async def _walk(self, *, lost: bool) -> int:
+        """All open chats of SQL; how many did not fit."""
+        after = put_right = 0
+        while page := await self._chats.store.open_chats(after=after, limit=PAGE):
+            began = time.monotonic()
+            heads = await asyncio.gather(*(self._chats.log.relist(one.ticket, route=lost) for one in page))
+            wrong = [one.ticket for one, head in zip(page, heads, strict=True) if not _fits(one, head)]
+            put_right += await self._put_right(wrong)
+            after = page[-1].ticket
+            await asyncio.sleep(time.monotonic() - began)  # half of the time is for those who are talking
+        return put_right
+
+    async def _step(self) -> bool:
+        """The next keys of the turn; False at its end."""
+        self._cursor, keys = await self._link.call(
+            b"SCAN", self._cursor, b"MATCH", b"chat:{p??}:*:m", b"COUNT", KEYS_A_STEP
+        )
+        held = set(self._leases.held())
+        tickets = [ticket for ticket in map(_ticket, keys) if ticket and partition(ticket) in held]
+        # Redis first: what is said to be durable then has been in SQL since.
+        heads = await asyncio.gather(*(self._chats.log.relist(ticket) for ticket in tickets))
+        recorded = {one.ticket: one for one in await self._chats.store.heads(tickets)}
+        wrong = [
+            ticket
+            for ticket, head in zip(tickets, heads, strict=True)
+            if head and not _fits(recorded.get(ticket, ChatHead(ticket, head.epoch, 0)), head, durable=head.durable)
+        ]
+        await self._put_right(wrong)
+        return self._cursor != b"0"
+
+    async def _put_right(self, tickets: Iterable[int]) -> int:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(ticket: int) -> bool:
+            async with gate:
+                try:
+                    if await self._chats.log.exists(ticket):
+                        return await self._chats.check(ticket)
+                    await self._chats.rebase(ticket)
+                except UnavailableError:
+                    raise
+                except ChatError as error:
+                    log.error("reconciler.failed", ticket=ticket, why=error.code)
+                    return False
+                return True
+
+        return sum(await asyncio.gather(*map(one, tickets)))
+
+
+def _fits(recorded: ChatHead, head: LogHead | None, *, durable: int = 0) -> bool:
+    """Whether this may be one chat. Entries above what SQL has are the persister's to compare."""
+    return bool(
+        head and head.epoch == recorded.epoch and head.seq >= recorded.last_seq and durable <= recorded.last_seq
+    )
+
+
+def _ticket(key: bytes) -> int:
+    name = key.split(b":")[2]
+    ticket = int(name) if name.isdigit() else 0
+    return ticket if ticket and chat_key(ticket, b":m") == key else 0
