@@ -12,9 +12,10 @@ export type Reader = "customer" | "staff";
 /** An entry of the log; `key` is there when this tab wrote it and stays the same from the first key press to the ack. */
 export type LogEntry = Entry & { key?: string };
 
-/** A command of this tab that is not in the log yet. */
+/** A command of this device that is not in the log yet. */
 export interface Pending {
   key: string;
+  /** 0 until the tab that has the socket gave it one. */
   n: number;
   kind: "message" | "note" | "closed" | "rated";
   text?: string;
@@ -86,10 +87,10 @@ export function reduceChat(state: ChatState, action: ChatAction): ChatState {
     case "command": {
       const { type: _, ...command } = action;
       if (findOwn(state.log, state.device, action.n) && !state.pending.some((item) => item.key === action.key)) return state;
-      return { ...state, pending: [...without(state.pending, action.key), { ...command, status: "sending" }] };
+      return byNumber({ ...state, pending: [...without(state.pending, action.key), { ...command, status: "sending" }] });
     }
     case "numbered":
-      return changePending(state, action.key, { n: action.n });
+      return byNumber(changePending(state, action.key, { n: action.n }));
     case "failed":
       return changePending(state, action.key, { status: "failed", code: action.code });
     case "discard":
@@ -348,6 +349,11 @@ function findOwn<E extends Entry>(entries: E[], device: string, n: number): E | 
 }
 
 const without = (pending: Pending[], key: string) => pending.filter((item) => item.key !== key);
+
+/** Another tab's commands and ours in the order in which they are sent; those without a number yet come last. */
+function byNumber(state: ChatState): ChatState {
+  return { ...state, pending: [...state.pending].sort((a, b) => (a.n || Infinity) - (b.n || Infinity) || 0) };
+}
 
 function changePending(state: ChatState, key: string, change: Partial<Pending>): ChatState {
   return { ...state, pending: state.pending.map((item) => (item.key === key ? { ...item, ...change } : item)) };

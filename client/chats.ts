@@ -4,7 +4,7 @@
  */
 
 import { type ChatAction, type ChatState, lastSeq, needsPull, newChat, positionOf, type Pending, type Reader, reduceChat } from "./chat_state";
-import type { OutboxItem } from "./outbox";
+import { isFull, type OutboxItem } from "./outbox";
 import type { Ack, ChatCommand, ChatPosition, ErrorCode, ErrorFrame, OpenChat, Page, Snapshot, Topic, TopicEvent, Welcome } from "./protocol";
 import { QuietStatus } from "./quiet_status";
 import { randomKey } from "./random";
@@ -93,6 +93,7 @@ export class Chats {
         for (const { chat, key, n } of items) this.change(chat, { type: "numbered", key, n });
       },
       stale: (ticket) => this.states.has(String(ticket)) && this.attach(ticket),
+      items: (items) => this.takeItems(items),
       device: (device) => {
         for (const [name, state] of this.states) this.states.set(name, { ...state, device });
       },
@@ -110,7 +111,7 @@ export class Chats {
 
   /** So much is on its way that nothing more can be written. */
   get full(): boolean {
-    return this.socket.full;
+    return isFull(this.socket.items());
   }
 
   subscribe(listener: () => void): () => void {
@@ -252,6 +253,24 @@ export class Chats {
     this.change(item.chat, { type: "failed", key: item.key, code: error.code });
     if (item.command.op === "take_chat" && !this.states.get(item.chat)?.info) this.states.delete(item.chat);
     if (error.code === "not_found" && Number(item.chat) > 0) this.takeMissing(Number(item.chat));
+  }
+
+  /** Other tabs have written, or taken something away. */
+  private takeItems(items: readonly OutboxItem[]): void {
+    for (const item of items) {
+      const state = this.get(item.chat);
+      const shown = state?.pending.find(({ key }) => key === item.key);
+      if (!shown) {
+        if (!item.acked && !state?.log.some(({ key }) => key === item.key)) this.show(item);
+      } else {
+        if (shown.n !== item.n) this.change(item.chat, { type: "numbered", key: item.key, n: item.n });
+        if (item.refused && shown.status !== "failed") this.change(item.chat, { type: "failed", key: item.key, code: item.refused });
+      }
+    }
+    const known = new Set(items.map(({ key }) => key));
+    for (const [name, { pending }] of this.states) {
+      for (const { key } of pending) if (!known.has(key)) this.change(name, { type: "discard", key });
+    }
   }
 
   private name(chatKey: string, ticket: number): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Outbox } from "./outbox";
+import { isFull, Outbox } from "./outbox";
 import type { Entry } from "./protocol";
 import { memoryStore } from "./storage";
 
@@ -81,11 +81,11 @@ describe("an outbox", () => {
   it("is full with a hundred commands on their way", () => {
     const outbox = new Outbox(memoryStore(), "box");
     for (let i = 0; i < 99; i++) outbox.add(message(`${i}`));
-    expect(outbox.full).toBe(false);
+    expect(isFull(outbox.all())).toBe(false);
     const last = outbox.add(message("one more"));
-    expect(outbox.full).toBe(true);
+    expect(isFull(outbox.all())).toBe(true);
     outbox.acked(last, 7, 2);
-    expect(outbox.full, "what is acknowledged is not on its way").toBe(false);
+    expect(isFull(outbox.all()), "what is acknowledged is not on its way").toBe(false);
   });
 
   it("goes by the ticket as soon as the chat has one", () => {
@@ -123,7 +123,7 @@ describe("an outbox", () => {
     const outbox = new Outbox(memoryStore(), "box");
     outbox.acked(outbox.add(message("a")), 7, 2);
     outbox.add(message("b"));
-    outbox.restart();
+    outbox.restart("another");
     expect(numbers(outbox)).toEqual([1]);
   });
 });

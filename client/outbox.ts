@@ -28,28 +28,60 @@ interface Record_ {
   items: OutboxItem[];
   /** The last `n` given, by chat. */
   last: Record<string, number>;
+  /** Whose numbers these are, when it is not the device that the store knows it by. */
+  device?: string;
+  /** The tickets of chats that were opened here, by `chat_key`. */
+  names?: Record<string, number>;
+  /** The keys of the last commands that other tabs gave us: none is taken twice. */
+  taken?: string[];
 }
 
 /** As many commands on their way are enough: then nothing more can be written until some have arrived. */
 const FULL = 100;
 /** What is taken away without a word when it was refused: nobody can see that it is there. */
 const UNSEEN: readonly ChatCommand["op"][] = ["take_chat", "close_chat", "rate_chat"];
+/** As many keys of other tabs' commands are remembered. */
+const TAKEN_KEPT = 300;
 /** Chats whose counters are kept after their last command. A forgotten chat is long closed. */
 const CHATS_KEPT = 200;
 
+/** A command as another tab writes it: it gets its number from the tab that has the socket. */
+export type Letter = Pick<OutboxItem, "key" | "chat" | "at" | "command">;
+
 export const chatName = (command: ChatCommand): string => (command.op === "open_chat" ? command.chat_key : String(command.ticket));
 
+export function withoutTicket(command: ChatCommand): OutboxItem["command"] {
+  const { ticket: _, ...rest } = command as ChatCommand & { ticket?: number };
+  return rest as OutboxItem["command"];
+}
+
+/** So much is on its way that nothing more can be written. */
+export const isFull = (items: readonly OutboxItem[]): boolean => items.filter((item) => !item.acked && !item.refused).length >= FULL;
+
+export const outboxKey = (scope: string, device: string): string => `${scope}.outbox.${device}`;
+
 export class Outbox {
+  /** Whose numbers these are. */
+  device: string;
+  /** Called after each change. */
+  changed: () => void = () => {};
+
   private items: OutboxItem[];
   private last: Record<string, number>;
+  private names: Record<string, number>;
+  private taken: string[];
 
   constructor(
     private readonly store: Store,
     private readonly storeKey: string,
+    device = "",
   ) {
-    const { items = [], last = {} } = store.get<Record_>(storeKey) ?? {};
+    const { items = [], last = {}, names = {}, taken = [], ...stored }: Partial<Record_> = store.get<Record_>(storeKey) ?? {};
     this.items = items;
     this.last = last;
+    this.names = names;
+    this.taken = taken;
+    this.device = stored.device ?? device;
   }
 
   all(): readonly OutboxItem[] {
@@ -64,14 +96,40 @@ export class Outbox {
     return this.items.find((item) => item.key === key);
   }
 
-  get full(): boolean {
-    return this.items.filter((item) => !item.acked && !item.refused).length >= FULL;
+
+  add(command: ChatCommand, chat = chatName(command)): OutboxItem {
+    return this.append({ key: randomId(), chat, at: Date.now(), command: withoutTicket(command) });
   }
 
-  add(command: ChatCommand, chat = chatName(command), at = Date.now()): OutboxItem {
+  /** Takes a command that another tab has written; nothing when it had been taken before. */
+  take(letter: Letter): OutboxItem | undefined {
+    if (this.taken.includes(letter.key)) return undefined;
+    this.taken = [...this.taken, letter.key].slice(-TAKEN_KEPT);
+    return this.append(letter);
+  }
+
+  /**
+   * Takes what another tab had in its outbox when it went, as far as the store has not got it: same device, same numbers, so that
+   * sending it again changes nothing.
+   */
+  adopt(items: readonly OutboxItem[]): void {
+    const missing = items.filter(({ key, chat, n }) => !this.items.some((one) => one.key === key || (one.chat === chat && one.n === n)));
+    if (!missing.length) return;
+    for (const { chat, n, key } of missing) {
+      this.last[chat] = Math.max(this.last[chat] ?? 0, n);
+      this.taken.push(key);
+    }
+    const all = [...this.items, ...missing];
+    const sorted = new Map<string, OutboxItem[]>();
+    for (const { chat } of all) sorted.set(chat, all.filter((one) => one.chat === chat).sort((a, b) => a.n - b.n));
+    this.items = all.map(({ chat }) => sorted.get(chat)!.shift()!);
+    this.save();
+  }
+
+  private append(letter: Letter): OutboxItem {
+    const chat = String(this.names[letter.chat] ?? letter.chat);
     const n = (this.last[chat] ?? 0) + 1;
-    const { ticket: _, ...rest } = command as ChatCommand & { ticket?: number };
-    const item: OutboxItem = { key: randomId(), chat, n, at, command: rest as OutboxItem["command"] };
+    const item: OutboxItem = { ...letter, chat, n };
     delete this.last[chat]; // the chat moves to the end: the oldest are forgotten first
     this.last[chat] = n;
     this.items.push(item);
@@ -92,6 +150,7 @@ export class Outbox {
       item.chat = String(ticket);
       if (item.command.op === "open_chat" && claim) item.command = { ...item.command, claim };
     }
+    this.names[chatKey] = ticket;
     const last = this.last[chatKey];
     if (last !== undefined) {
       delete this.last[chatKey];
@@ -156,7 +215,8 @@ export class Outbox {
   }
 
   /** Another device goes on with what this one had not sent: its own numbers start at 1 in every chat. */
-  restart(): void {
+  restart(device: string): void {
+    this.device = device;
     this.items = this.items.filter((item) => !item.acked);
     this.last = {};
     for (const item of this.items) if (!item.refused) item.n = this.last[item.chat] = (this.last[item.chat] ?? 0) + 1;
@@ -165,8 +225,7 @@ export class Outbox {
 
   clear(): void {
     this.items = [];
-    this.last = {};
-    this.store.remove(this.storeKey);
+    this.save();
   }
 
   private renumber(chat: string, after: number, from = 0): OutboxItem[] {
@@ -186,10 +245,12 @@ export class Outbox {
   }
 
   private save(): void {
-    const names = Object.keys(this.last);
-    for (const chat of names.slice(0, Math.max(0, names.length - CHATS_KEPT))) {
+    for (const chat of Object.keys(this.last).slice(0, -CHATS_KEPT)) {
       if (!this.items.some((item) => item.chat === chat)) delete this.last[chat];
     }
-    this.store.set(this.storeKey, { items: this.items, last: this.last } satisfies Record_);
+    for (const chat of Object.keys(this.names).slice(0, -CHATS_KEPT)) delete this.names[chat];
+    const { items, last, device, names, taken } = this;
+    this.store.set(this.storeKey, { items, last, device, names, taken } satisfies Record_);
+    this.changed();
   }
 }

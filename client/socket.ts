@@ -5,7 +5,7 @@
 
 import { Connection, type ConnectionOptions, type SocketStatus } from "./connection";
 import { Delivery } from "./delivery";
-import { Outbox, type OutboxItem } from "./outbox";
+import { Outbox, outboxKey, type OutboxItem } from "./outbox";
 import {
   type Ack,
   type ChatCommand,
@@ -43,8 +43,10 @@ export interface SocketEvents {
   opened?(chatKey: string, ticket: number, code?: string): void;
   /** The server asks for a new `attach` of this chat. */
   stale?(ticket: number): void;
-  /** This tab writes as another device from now on. */
+  /** We write as another device from now on. */
   device?(device: string): void;
+  /** All commands that are not durable, after other tabs have changed them. */
+  items?(items: readonly OutboxItem[]): void;
 }
 
 export interface SocketOptions extends Pick<ConnectionOptions, "url" | "getPass" | "WebSocket"> {
@@ -82,20 +84,19 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Until the server has told its own. */
+export const LIMITS: Limits = { frame_bytes: 32_768, text_chars: 4_096, in_flight: 16, chats: 4, page_entries: 200 };
+
 /** What the chats of a page need of their line to the server: one of their own, or one that another tab keeps. */
 export interface Line {
   readonly status: SocketStatus;
   readonly device: string;
   readonly limits: Limits;
-  /** So much is on its way that nothing more can be written. */
-  readonly full: boolean;
   start(): void;
   stop(): void;
   /** Connects at once if it waits for its turn. */
   wake(): void;
-  /** Asks; the answer comes on this connection, or the promise is rejected. */
-  ask(query: Extract<Query, { op: "attach" | "pull" }>): Promise<Page>;
-  ask<S>(query: { op: "watch"; topic: string }): Promise<Snapshot<S>>;
+  /** Asks. What the answer says comes by the events; the promise is rejected when it is a refusal, or when the connection is lost. */
   ask(query: Query): Promise<unknown>;
   /**
    * Sends a command as soon as it can go, and until it is durable. `chat` names a chat whose `open_chat` is not acknowledged yet.
@@ -116,8 +117,7 @@ export interface Line {
 
 export class ChatSocket implements Line {
   readonly outbox: Outbox;
-  device: string;
-  limits: Limits = { frame_bytes: 32_768, text_chars: 4_096, in_flight: 16, chats: 4, page_entries: 200 };
+  limits: Limits = LIMITS;
 
   private readonly connection: Connection;
   private readonly delivery: Delivery;
@@ -126,9 +126,8 @@ export class ChatSocket implements Line {
   private lastTyping = new Map<number, number>();
 
   constructor(private readonly options: SocketOptions) {
-    const { url, getPass, WebSocket, device, events } = options;
-    this.device = device;
-    this.outbox = new Outbox(options.store, `${options.scope}.outbox.${device}`);
+    const { url, getPass, WebSocket, store, scope, device, events } = options;
+    this.outbox = new Outbox(store, outboxKey(scope, device), device);
     this.connection = new Connection({
       url,
       getPass,
@@ -159,6 +158,11 @@ export class ChatSocket implements Line {
     return this.connection.status;
   }
 
+  /** Not the one of the options after a `conflict`. */
+  get device(): string {
+    return this.outbox.device;
+  }
+
   start(): void {
     this.connection.start();
   }
@@ -177,10 +181,6 @@ export class ChatSocket implements Line {
 
   // ---- commands ------------------------------------------------------------------------------------------------------------
 
-  get full(): boolean {
-    return this.outbox.full;
-  }
-
   items(): readonly OutboxItem[] {
     return this.outbox.all();
   }
@@ -189,9 +189,6 @@ export class ChatSocket implements Line {
     return this.outbox.remove(key);
   }
 
-  ask(query: Extract<Query, { op: "attach" | "pull" }>): Promise<Page>;
-  ask<S>(query: { op: "watch"; topic: string }): Promise<Snapshot<S>>;
-  ask(query: Query): Promise<unknown>;
   ask(query: Query): Promise<unknown> {
     if (!this.connection.online) return Promise.reject(new ConnectionLostError());
     const id = this.sendWithId(query);
@@ -202,8 +199,13 @@ export class ChatSocket implements Line {
     const item = this.outbox.add(command, chat);
     const done = new Promise<Ack>((resolve, reject) => this.promises.set(item.key, { resolve, reject }));
     done.catch(() => {}); // who does not wait for it hears of it by `failed`
-    queueMicrotask(() => this.delivery.flush()); // first the caller shows it, then it goes
+    queueMicrotask(() => this.flush()); // first the caller shows it, then it goes
     return { item, done };
+  }
+
+  /** Sends what has come into the outbox. */
+  flush(): void {
+    this.delivery.flush();
   }
 
   read(ticket: number, seq: number): boolean {
@@ -313,8 +315,7 @@ export class ChatSocket implements Line {
 
   private changeDevice(): void {
     const { events, newDevice } = this.options;
-    this.device = newDevice();
-    this.outbox.restart();
+    this.outbox.restart(newDevice());
     events.device?.(this.device);
     events.renumbered?.([...this.outbox.all()]);
     this.connection.restart();

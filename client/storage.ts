@@ -4,6 +4,8 @@ export interface Store {
   get<T>(key: string): T | undefined;
   set(key: string, value: unknown): void;
   remove(key: string): void;
+  /** The keys that begin like this. */
+  keys(prefix: string): string[];
   /** False when values will not survive the page. */
   readonly lasting: boolean;
 }
@@ -15,6 +17,7 @@ export function memoryStore(): Store {
     get: <T>(key: string) => parse<T>(values.get(key)),
     set: (key, value) => void values.set(key, JSON.stringify(value)),
     remove: (key) => void values.delete(key),
+    keys: (prefix) => [...values.keys()].filter((key) => key.startsWith(prefix)),
   };
 }
 
@@ -43,6 +46,7 @@ export function openStore(): Store {
       memory.remove(key);
       area.removeItem(key);
     },
+    keys: (prefix) => [...new Set([...Object.keys(area), ...memory.keys("")])].filter((key) => key.startsWith(prefix)),
   };
 }
 

@@ -56,7 +56,7 @@ export class Panel {
   lost = false;
   shown = parent === window;
   room?: Room;
-  kept: Kept = this.store.get<Kept>(this.scope) ?? {};
+  kept: Kept = this.stored;
   /** The next screen shall take the focus: somebody opened the panel before it was there. */
   wantsFocus = this.shown;
   /** Set by the screen: puts the focus where one goes on. */
@@ -90,6 +90,20 @@ export class Panel {
     for (const listener of this.listeners) listener();
   }
 
+  constructor() {
+    addEventListener("storage", this.hear);
+  }
+
+  /** Another tab of the shop has begun a chat: it goes on here too, unless somebody is writing here. */
+  private readonly hear = ({ key }: StorageEvent) => {
+    if (key !== this.scope) return;
+    const { chat, code } = this.stored;
+    const free = this.screen === "home" ? !this.loading : this.room?.ended; // the first key press loads the room
+    if (!Number(chat) || chat === this.kept.chat || !free) return;
+    this.kept = { ...this.kept, chat, code };
+    void this.resume();
+  };
+
   async start(): Promise<void> {
     const before = this.kept.chat;
     if (before) void this.load();
@@ -99,8 +113,15 @@ export class Panel {
       return this.refused(error as HttpError, () => void this.start());
     }
     this.unreachable = false;
-    if (this.kept.chat) await (await this.load()).start();
-    else this.page.tell({ chat: "live", live: false });
+    if (this.kept.chat) return this.resume();
+    this.page.tell({ chat: "live", live: false });
+    this.screen = "home";
+    this.tell();
+  }
+
+  /** Goes on with the chat that there is, if it is still there. */
+  private async resume(): Promise<void> {
+    await (await this.load()).start();
     this.screen = this.kept.chat ? "chat" : "home";
     this.tell();
   }
@@ -144,7 +165,12 @@ export class Panel {
   keep(change: Kept): void {
     this.kept = { ...this.kept, ...change };
     // Another tab may have written since: only what changed goes over it.
-    this.store.set(this.scope, { ...this.store.get<Kept>(this.scope), ...change });
+    this.store.set(this.scope, { ...this.stored, ...change });
+  }
+
+  /** What tabs have kept last. */
+  get stored(): Kept {
+    return this.store.get<Kept>(this.scope) ?? {};
   }
 
   async getPass(): Promise<string> {

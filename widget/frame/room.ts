@@ -29,8 +29,21 @@ export class Room {
     return state === "closed" || state === "closing";
   }
 
+  /** Goes on with the chat that there is; without one it is there for `open`. */
   async start(): Promise<Chats> {
-    if (this.chats) return this.chats;
+    const chats = await this.connect();
+    const { panel } = this;
+    // Another tab may have got its ticket meanwhile.
+    if (!chats.get(panel.kept.chat ?? "")) panel.kept = { ...panel.kept, ...panel.stored };
+    const { chat = "" } = panel.kept;
+    if (Number(chat)) {
+      if (!chats.get(chat)) chats.attach(Number(chat));
+    } else if (!chats.get(chat)) panel.keep({ chat: undefined }); // its `open_chat` was in memory only
+    chats.socket.start();
+    return chats;
+  }
+
+  private async connect(): Promise<Chats> {
     const { panel } = this;
     const { store, session } = panel;
     // Another customer of the same browser has another outbox.
@@ -40,10 +53,6 @@ export class Room {
     const chats = new Chats({ reader: "customer", line, opened: (...opened) => this.opened(...opened) });
     this.chats = chats;
     chats.subscribe(() => this.changed());
-    const { chat = "" } = panel.kept;
-    if (Number(chat)) chats.attach(Number(chat));
-    else if (!chats.get(chat)) panel.keep({ chat: undefined }); // its `open_chat` was another tab's, or in memory only
-    chats.socket.start();
     return chats;
   }
 
@@ -51,7 +60,9 @@ export class Room {
     const { panel } = this;
     const { text, topic, order, name } = first;
     const { locale, page_url } = panel.options;
-    const opened = (await this.start()).open({
+    const chats = await this.connect();
+    chats.socket.start();
+    const opened = chats.open({
       text,
       topic: topic?.label,
       department: topic?.department,
