@@ -53,6 +53,8 @@ from transcripts.store import Store
 
 OTHERS_SECONDS = 1.0  # a Redis that does not answer does not hold up the end
 
+DATABASE_PATIENCE_MS = 3_000  # somebody is waiting for the answer
+
 log = structlog.get_logger()
 
 
@@ -66,11 +68,12 @@ class ChatServer:
     """One web process: an ASGI application with a life cycle."""
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
-        engine = open_database(settings.database)
+        engine = open_database(settings.database, patience_ms=DATABASE_PATIENCE_MS)
         hub = Hub(ping_seconds=settings.ping_seconds)
         self._engine, self._redis = engine, open_redis(redis_url)
         self._settings = settings
         self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)
+        self._behind_seconds = settings.behind_seconds
         store, directory = Store(engine), Directory(engine)
         self._tickets = TicketNumbers(engine)
         signer = Signer(keys.token)
@@ -170,13 +173,26 @@ class ChatServer:
         problems = ["shutting down"] if self.services.hub.drain.begun else []
         if not self._link.ready:
             problems.append("Redis does not answer")
+        ready = {"ready": not problems, "problems": problems, "warnings": await self._warnings()}
+        return JSONResponse(
+            {name: value for name, value in ready.items() if value != []},
+            status_code=503 if problems else 200,
+            headers={"Cache-Control": "no-store"},
+        )
+
+    async def _warnings(self) -> list[str]:
+        """What an operator should look at while chats go on: a proxy that took every node out would end them."""
+        warnings = []
         try:
             async with read(self._engine) as db:
                 await db.execute(text("SELECT 1"))
         except TranscriptError as exc:
-            problems.append(str(exc))
-        ready = {"ready": not problems} | ({"problems": problems} if problems else {})
-        return JSONResponse(ready, status_code=503 if problems else 200, headers={"Cache-Control": "no-store"})
+            warnings.append(str(exc))
+        with contextlib.suppress(UnavailableError):
+            behind = await self.services.chats.log.undurable()
+            if behind.seconds >= self._behind_seconds:
+                warnings.append(f"{behind.chats} chats are not in the database, for {behind.seconds:.0f} s")
+        return warnings
 
 
 def create_app(settings: Settings, keys: Keys, *, redis_url: str) -> ChatServer:

@@ -2,7 +2,8 @@
 
 On SQLite several processes (web, worker) share one file. Two rules keep them from ever failing with "database is
 locked": a transaction that writes takes the write lock when it begins (BEGIN IMMEDIATE; a read transaction that turns
-into a writing one cannot wait, SQLite refuses it at once), and every connection waits up to 10 s for that lock.
+into a writing one cannot wait, SQLite refuses it at once), and every connection waits up to 10 s for that lock
+(`patience_ms`; so long a caller waits at most for a connection, too).
 """
 
 import os
@@ -16,17 +17,18 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from transcripts.errors import StoreUnavailableError
 
 BUSY_MS = 10_000
-"""How long a connection waits for another process' write."""
+"""How long a connection waits for another process' write, unless told."""
 
 _WRITES = "transcripts_writes"
 
 
-def open_database(url: str) -> AsyncEngine:
+def open_database(url: str, *, patience_ms: int = BUSY_MS) -> AsyncEngine:
     """Opens `sqlite:///path` (`sqlite:////absolute/path`) or `postgresql://…`, as an operator writes it.
 
     A SQLite file is tried at once (and made if it is not there); a server that cannot be reached shows up at the first
@@ -41,9 +43,9 @@ def open_database(url: str) -> AsyncEngine:
         raise StoreUnavailableError("the database address must look like sqlite:///path or postgresql://…") from exc
     family = parsed.drivername.partition("+")[0]
     if family == "sqlite":
-        return _open_sqlite(parsed)
+        return _open_sqlite(parsed, patience_ms)
     if family in {"postgresql", "postgres"}:
-        return _open_postgresql(parsed)
+        return _open_postgresql(parsed, patience_ms)
     raise StoreUnavailableError(f"databases are sqlite:///path or postgresql://…, not {parsed.drivername}")
 
 
@@ -66,7 +68,7 @@ async def write(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     SQLite: no other process writes while it is open, so keep it short and await nothing else in it.
 
     Raises:
-        StoreUnavailableError: the database cannot be opened, does not answer, or stayed locked for 10 s.
+        StoreUnavailableError: the database cannot be opened, does not answer, or stayed locked.
         sqlalchemy.exc.IntegrityError: passed on; the caller knows what it means.
     """
     with _plain_errors(engine):
@@ -88,6 +90,8 @@ class _plain_errors:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
         if isinstance(exc, (IntegrityError, ProgrammingError)):
             return  # a question of the caller's, or a mistake of ours: neither gets better by waiting
+        if isinstance(exc, NoConnectionLeft):
+            raise StoreUnavailableError("all connections to the database are waiting for it") from exc
         if isinstance(exc, (DBAPIError, sqlite3.Error, OSError)):
             raise StoreUnavailableError(_sentence(self._engine.url, exc)) from exc
 
@@ -98,7 +102,9 @@ def _sentence(url: URL, exc: BaseException) -> str:
     if "not a database" in cause:
         return f"{where} is not a SQLite database"
     if "locked" in cause or "busy" in cause:
-        return f"the database {where} was busy for more than {BUSY_MS // 1000} s"
+        return f"the database {where} is locked by another process"
+    if "disk is full" in cause:
+        return f"the disk of the database {where} is full"
     if "unable to open" in cause:
         return f"the database {where} cannot be opened: is its folder there and writable?"
     if "readonly" in cause or "read-only" in cause:
@@ -108,49 +114,63 @@ def _sentence(url: URL, exc: BaseException) -> str:
     return f"the database {where} does not answer: {cause}"
 
 
-def _open_sqlite(url: URL) -> AsyncEngine:
+def _open_sqlite(url: URL, patience_ms: int) -> AsyncEngine:
+    in_file = bool(url.database) and url.database != ":memory:"
+    pool: dict[str, Any] = {"pool_timeout": patience_ms / 1000} if in_file else {}
     engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True
+        url.set(drivername="sqlite+aiosqlite"),
+        connect_args={"timeout": patience_ms / 1000},
+        hide_parameters=True,
+        **pool,
     )
-    if url.database and url.database != ":memory:":
-        _try_file(engine, Path(url.database).absolute())
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    if url.database and in_file:
+        _try_file(engine, Path(url.database).absolute(), patience_ms)
+
+    def prepare(connection: Any, _record: object) -> None:
+        _prepare_sqlite(connection, patience_ms)
+
+    event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
-def _try_file(engine: AsyncEngine, path: Path) -> None:
+def _try_file(engine: AsyncEngine, path: Path, patience_ms: int) -> None:
     """Opens the file once, so that a wrong path is told when the program starts and not at the first message."""
     if not path.parent.is_dir():
         raise StoreUnavailableError(f"the database's folder {path.parent} does not exist")
     if path.is_file() and not os.access(path, os.W_OK):
         raise StoreUnavailableError(_sentence(engine.url, sqlite3.OperationalError("readonly database")))
     with _plain_errors(engine), closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
-        _set_pragmas(connection.cursor())
+        _set_pragmas(connection.cursor(), patience_ms)
 
 
-def _open_postgresql(url: URL) -> AsyncEngine:
+def _open_postgresql(url: URL, patience_ms: int) -> AsyncEngine:
     try:
-        return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True)
+        return create_async_engine(
+            url.set(drivername="postgresql+asyncpg"),
+            pool_pre_ping=True,
+            pool_timeout=patience_ms / 1000,
+            hide_parameters=True,
+        )
     except ModuleNotFoundError as exc:
         raise StoreUnavailableError(
             "PostgreSQL needs the extra `postgres`: pip install 'chatserver[postgres]'"
         ) from exc
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, patience_ms: int) -> None:
     connection.isolation_level = None  # the driver must not begin transactions on its own: _begin_sqlite does
     try:
         cursor = connection.cursor()
-        _set_pragmas(cursor)
+        _set_pragmas(cursor, patience_ms)
         cursor.close()
     except BaseException:
         connection.close()  # SQLAlchemy would leave it to the garbage collector, with its thread
         raise
 
 
-def _set_pragmas(cursor: Any) -> None:
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+def _set_pragmas(cursor: Any, patience_ms: int) -> None:
+    cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
     cursor.execute("PRAGMA journal_mode")
     if cursor.fetchone()[0] != "wal":
         _switch_to_wal(cursor)

@@ -6,13 +6,14 @@ all; the same command again answers the same; order is that of `seq`.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chatserver.broker import event as events
-from chatserver.broker.keys import chat_key, open_key, rebase_lock, ticket_work_list, work_list
+from chatserver.broker.keys import PARTITIONS, chat_key, open_key, rebase_lock, ticket_work_list, work_list
 from chatserver.broker.link import Link, as_error
 from chatserver.errors import (
     ChatClosedError,
@@ -119,6 +120,13 @@ class LogHead(NamedTuple):
     epoch: int
     seq: int
     durable: int
+
+
+class Undurable(NamedTuple):
+    """What SQL does not have yet."""
+
+    chats: int
+    seconds: float  # how long the oldest of it waits
 
 
 class ChatLog:
@@ -374,6 +382,18 @@ class ChatLog:
         numbered = [part for pair in log for part in pair]
         args = (token, ticket, chat_key(ticket), live.epoch, live.seq, len(log), *numbered, *meta)
         return bool(await self.link.script("replace", keys, args) == 1)
+
+    async def undurable(self) -> Undurable:
+        """How far the record is behind the logs, over all chats."""
+        lists = [work_list(b"dirty", number) for number in range(PARTITIONS)]
+        time, *found = await asyncio.gather(
+            self.link.call(b"TIME"),
+            *(self.link.call(b"ZCARD", name) for name in lists),
+            *(self.link.call(b"ZRANGE", name, 0, 0, b"WITHSCORES") for name in lists),
+        )
+        now = int(time[0]) * 1000 + int(time[1]) / 1000
+        since = min((float(oldest[1]) for oldest in found[PARTITIONS:] if oldest), default=now)
+        return Undurable(sum(found[:PARTITIONS]), max(0.0, now - since) / 1000)
 
     async def relist(self, ticket: int, *, route: bool = False) -> LogHead | None:
         """Where the chat stands, None without keys. Puts it back onto the work lists that it should be on; with `route`

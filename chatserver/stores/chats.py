@@ -62,6 +62,8 @@ class Chats:
             status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
         if status == "reset" and await self._lost_entries(chat):
             status, (_, chat, events) = "reset", await self._logged(ticket, 0, 0, "", limit)
+        if status == "reset" and seq > chat.seq:
+            log.warning("chat.lost", ticket=ticket, seen=seq, log=chat.seq)
         after = 0 if status == "reset" else seq
         events = await self._with_history(chat, after, events, limit)
         last = event_seq(events[-1]) if events else after

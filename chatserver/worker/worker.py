@@ -19,7 +19,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
-from chatserver.worker import auditor, finaliser, persister, reconciler, sweeper
+from chatserver.worker import alarm, auditor, finaliser, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
 from transcripts.errors import TranscriptError
@@ -49,6 +49,7 @@ class Worker:
         self._search = Search(self._engine)
         self._persister = persister.Persister(self._link, chats, self._leases)
         self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, self._search, self._leases)
+        self._alarm = alarm.Alarm(chats.log, self._leases, behind_seconds=settings.behind_seconds)
         self._reconciler = reconciler.Reconciler(self._link, chats, self._leases)
         self._sweeper = sweeper.Sweeper(
             self._link,
@@ -78,6 +79,7 @@ class Worker:
                 group.create_task(_loop("sweeper", self._sweeper.run_once, sweeper.EVERY_SECONDS, stop))
                 group.create_task(_loop("auditor", self._auditor.run_once, self._audit_seconds, stop))
                 group.create_task(_loop("reconciler", self._reconciler.run_once, reconciler.EVERY_SECONDS, stop))
+                group.create_task(_loop("alarm", self._alarm.run_once, alarm.EVERY_SECONDS, stop))
                 group.create_task(_loop("indexer", self._index, INDEX_EVERY_SECONDS, stop))
             await self._last_round()
         finally:

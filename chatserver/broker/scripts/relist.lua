@@ -5,7 +5,7 @@ local m = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'pseq', 'dirty', 'state')
 if not m[1] then return {} end
 if (m[4] == '1' or tonumber(m[2]) > tonumber(m[3])) and not redis.call('ZSCORE', KEYS[2], ARGV[1]) then
   redis.call('HSET', KEYS[1], 'dirty', '1')
-  redis.call('ZADD', KEYS[2], 0, ARGV[1])
+  redis.call('ZADD', KEYS[2], entry_time(0), ARGV[1])
   redis.call('PERSIST', KEYS[1])
 end
 if m[5] == 'closing' or m[5] == 'closed' then

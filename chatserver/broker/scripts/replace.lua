@@ -10,7 +10,7 @@ local at = 7 + 2 * tonumber(ARGV[6])
 for i = 7, at - 1, 2 do redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'd', ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], unpack(ARGV, at))
 local state = redis.call('HGET', KEYS[1], 'state')
-redis.call('ZADD', KEYS[4], 'NX', 0, ARGV[2])
+redis.call('ZADD', KEYS[4], 'NX', entry_time(0), ARGV[2])
 if state == 'closing' or state == 'closed' then
   redis.call('ZADD', KEYS[6], 0, ARGV[2])
 else

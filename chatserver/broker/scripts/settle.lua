@@ -21,6 +21,8 @@ for i = 0, #ARGV / 7 - 1 do
         redis.call('EXPIRE', meta, 900)
         redis.call('EXPIRE', stream, 900)
       end
+    elseif pseq ~= m[3] then   -- the rest is newer
+      redis.call('ZADD', KEYS[1], 'XX', entry_time(0), ticket)
     end
     if pseq ~= m[3] then redis.call('PUBLISH', channel, 'D\0\0\0\0\0\0\0\0' .. event) end
   elseif not m[1] then

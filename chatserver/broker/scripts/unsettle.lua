@@ -9,7 +9,7 @@ if not here[1] then
   return {'hole', first[1] and tonumber(string.match(first[1][1], '%d+')) or tonumber(m[3]) + 1}
 end
 redis.call('HSET', KEYS[1], 'pseq', ARGV[3], 'dirty', '1')
-redis.call('ZADD', KEYS[3], 'NX', 0, ARGV[1])
+redis.call('ZADD', KEYS[3], 'NX', entry_time(0), ARGV[1])
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[2])
 return 1

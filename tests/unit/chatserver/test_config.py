@@ -35,10 +35,12 @@ def test_everything_can_be_set() -> None:
             "CHAT_AUDIT_SECONDS": "600",
             "CHAT_LOG_JSON": "1",
             "CHAT_PING_SECONDS": "10",
+            "CHAT_BEHIND_SECONDS": "30",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
         }
     )
+    assert settings.behind_seconds == 30
     assert (settings.ping_seconds, settings.drain_seconds, settings.drain_rate) == (10, 60, 300)
     assert (settings.host, settings.port, settings.data, settings.workers) == ("0.0.0.0", 9000, Path("/srv/chat"), 4)
     assert settings.site_origins == ("https://shop.example", "https://www.shop.example:8443")
