@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import NoBackoff
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -59,9 +59,10 @@ log = structlog.get_logger()
 
 
 def open_redis(url: str) -> Redis:
-    """redis-py, for everything that is not the hot path. Two tries: its default of ten stalls a request for seconds."""
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
-    return Redis.from_url(url, retry=retry, socket_timeout=5, socket_connect_timeout=3, protocol=2)
+    """redis-py, for everything that is not the hot path. It tries once: by default it repeats a command whose reply was
+    lost ten times, which uses up a pass that nobody got and counts a try twice.
+    """
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=2, socket_connect_timeout=2, protocol=2)
 
 
 class ChatServer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
@@ -17,9 +19,7 @@ class Address:
         self.path: str | None = options.get("path")
         self.host: str = options.get("host") or "localhost"
         self.port: int = options.get("port") or 6379
-        self.tls = (
-            ssl.create_default_context() if issubclass(options.get("connection_class", object), SSLConnection) else None
-        )
+        self.tls = _tls(options) if issubclass(options.get("connection_class", object), SSLConnection) else None
         self.database: int = options.get("db") or 0
         self.user: str | None = options.get("username")
         self.password: str | None = options.get("password")
@@ -35,3 +35,11 @@ class Address:
 
     def __str__(self) -> str:
         return self.path or f"{self.host}:{self.port}"
+
+
+def _tls(options: Mapping[str, Any]) -> ssl.SSLContext:
+    """The parameters that redis-py knows too, for it uses the same URL; the server's name is always checked."""
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+    if options.get("ssl_certfile"):
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context

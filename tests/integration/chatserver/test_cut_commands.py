@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chatserver.errors import NotFoundError, UnavailableError
+from chatserver.stores.secrets import PassHolder
 from tests.support.client import new_chat_key
 from tests.support.node import Node, running_node
 from tests.support.redis_proxy import RedisProxy
@@ -234,3 +235,14 @@ async def test_rate_chat_is_one_rating(node: Node, proxy: RedisProxy, executed: 
         assert log[-1]["entry_id"] == accepted.entry_id
         assert (await node.services.chats.head(ticket)).state == "closed"
         assert node.waiting() == []
+
+
+async def test_a_pass_whose_use_is_uncertain_is_not_used_twice(node: Node, proxy: RedisProxy) -> None:
+    """The client hears `unavailable`, and not that its pass is not valid: it comes back by itself."""
+    secrets = node.services.secrets
+    token = await secrets.new_pass(PassHolder("c1", "customer", "s1"))
+    proxy.lose_reply(1)
+    with pytest.raises(UnavailableError):
+        await secrets.use_pass(token)
+    assert len(proxy.commands) == 1
+    assert await secrets.use_pass(token) is None
