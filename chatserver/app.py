@@ -70,7 +70,7 @@ class ChatServer:
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
         engine = open_database(settings.database, patience_ms=DATABASE_PATIENCE_MS)
-        hub = Hub(ping_seconds=settings.ping_seconds)
+        hub = Hub(ping_seconds=settings.ping_seconds, check_seconds=settings.check_seconds)
         self._engine, self._redis = engine, open_redis(redis_url)
         self._settings = settings
         self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)

@@ -39,6 +39,7 @@ class Settings:
     ping_seconds: int = 25
     audit_seconds: int = 60
     behind_seconds: int = 60
+    check_seconds: int = 30
     drain_seconds: int = 20
     drain_rate: int = 100
     log_json: bool = False
@@ -77,6 +78,7 @@ class Settings:
             ping_seconds=_number("CHAT_PING_SECONDS", get("CHAT_PING_SECONDS"), cls.ping_seconds, 1, 55),
             audit_seconds=_number("CHAT_AUDIT_SECONDS", get("CHAT_AUDIT_SECONDS"), cls.audit_seconds, 1, 86_400),
             behind_seconds=_number("CHAT_BEHIND_SECONDS", get("CHAT_BEHIND_SECONDS"), cls.behind_seconds, 1, 86_400),
+            check_seconds=_number("CHAT_CHECK_SECONDS", get("CHAT_CHECK_SECONDS"), cls.check_seconds, 1, 600),
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,

@@ -114,6 +114,10 @@ class Link:
         if self._pushes.up:
             self._pushes.send(pack((b"UNSUBSCRIBE", channel)), None)
 
+    def renew_pushes(self) -> None:
+        """Ends the connection for subscriptions: it is made anew, and `on_subscribed` is called for each channel."""
+        self._pushes.end()
+
     def _resubscribe(self) -> None:
         channels = list(self._channels)
         for at in range(0, len(channels), 512):

@@ -72,6 +72,11 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
         self._fail_waiting()
 
+    def end(self) -> None:
+        """Ends this connection; the next one follows."""
+        if self._transport:
+            self._transport.abort()
+
     def send(self, packed: bytes, done: Done | None) -> None:
         """Sends a command with the others of this loop turn, or refuses it at once."""
         if done is not None and (not self.breaker.closed or len(self._waiting) >= MAX_WAITING):

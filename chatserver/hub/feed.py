@@ -9,6 +9,7 @@ log.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -93,17 +94,23 @@ class Reader:
 class Feed:
     """The chat's channel in this process."""
 
-    def __init__(self, ticket: int, chats: Chats) -> None:
+    def __init__(self, ticket: int, chats: Chats, counters: Counter[str]) -> None:
         self.ticket = ticket
         self.readers: dict[Connection, Reader] = {}
         self.subscribed = asyncio.Event()
-        self._chats = chats
+        self.over = False  # sealed: Redis may let go of it
+        self._chats, self._counters = chats, counters
         self._epoch = 0
         self._last: int | None = None
         self._last_id = ""  # empty: unknown
         self._pending: list[bytes] = []
         self._refill: asyncio.Task[None] | None = None
         self._stale = False  # something may have been missed before the first page was there
+
+    @property
+    def position(self) -> tuple[int, int] | None:
+        """Epoch and number of the last entry that was handed on; None while it is not known, or just being read."""
+        return None if self._last is None or self._refill else (self._epoch, self._last)
 
     def begin(self, epoch: int, seq: int, entry_id: str = "") -> None:
         """A page has been read up to `seq`: the order counts from there."""
@@ -134,6 +141,7 @@ class Feed:
             self._stale = True
         elif self._refill is None:
             self._stale = False
+            self._counters["refills"] += 1
             self._refill = asyncio.create_task(self._read_log(), name=f"refill {self.ticket}")
 
     def stop(self) -> None:
@@ -200,6 +208,9 @@ class Feed:
 
     def _reset(self, page: ChatPage) -> None:
         """The history was rebuilt: every reader has to begin again, from a page of its own."""
+        known, top = self._last or 0, page.chat.seq
+        log.warning("chat.rewound", ticket=self.ticket, known=known, top=top, durable=page.chat.durable)
+        self._counters["rewound"] += max(0, known - top)
         self._epoch, self._last, self._last_id = page.chat.epoch, page.chat.seq, page.last_id
         for reader in list(self.readers.values()):
             self.on_reset(reader, page)

@@ -16,6 +16,7 @@ from chatserver.broker.event import event_seq, for_staff_only
 from chatserver.broker.keys import CONTROL, chat_key, ticket_of_channel, topic_channel
 from chatserver.broker.link import Link
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
+from chatserver.hub.checks import CHECK_SECONDS, Checks
 from chatserver.hub.connection import Connection
 from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
@@ -41,15 +42,17 @@ log = structlog.get_logger()
 class Hub:
     """Registry and fan-out of one process."""
 
-    def __init__(self, *, ping_seconds: int = PING_SECONDS) -> None:
+    def __init__(self, *, ping_seconds: int = PING_SECONDS, check_seconds: float = CHECK_SECONDS) -> None:
         self.roster = Roster()
         self.roster.on_removed = self._removed
         self.heartbeat = Heartbeat(ping_seconds)
         self.drain = Drain(self.roster.connections)
-        self.counters: Counter[str] = Counter()  # what an operator may want to know: shed, slow
+        # What an operator may want to know: shed, slow, refills, missed, rewound, probes_failed.
+        self.counters: Counter[str] = Counter()
         self._feeds: dict[int, Feed] = {}
         self._topics: dict[str, TopicFeed] = {}
         self._places: dict[str, QueuePlaces] = {}
+        self.checks = Checks(self._feeds, self._topics, self.counters, seconds=check_seconds)
         self._ready: list[Connection] = []
 
     def start(self, link: Link, chats: Chats, queue: Queue) -> None:
@@ -57,10 +60,12 @@ class Hub:
         self._link, self._chats, self._queue = link, chats, queue
         self.roster.start(link)
         self.heartbeat.start()
+        self.checks.start(link)
 
     async def stop(self) -> None:
         """Closes what is left: clients come back to another process, or to the next one."""
         self.heartbeat.stop()
+        self.checks.stop()
         for connection in list(self.roster.connections):
             connection.close(close_codes.DRAIN, "shutting down")
         for feed in self._feeds.values():
@@ -110,6 +115,8 @@ class Hub:
                 feed.push(payload)
         elif channel == CONTROL:
             self.roster.heard(payload)
+        elif channel == self.checks.channel:
+            self.checks.back(payload)
         else:
             topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
             if topic:
@@ -125,6 +132,8 @@ class Hub:
                 feed.subscribed.set()
         elif channel == CONTROL:
             self.roster.hears_again()
+        elif channel == self.checks.channel:
+            self.checks.subscribed()
         else:
             topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
             if topic and topic.subscribed.is_set():
@@ -247,7 +256,7 @@ class Hub:
     def _feed(self, ticket: int) -> Feed:
         feed = self._feeds.get(ticket)
         if feed is None:
-            feed = self._feeds[ticket] = Feed(ticket, self._chats)
+            feed = self._feeds[ticket] = Feed(ticket, self._chats, self.counters)
             feed.on_reset = self._reset  # type: ignore[method-assign]  # the hub knows how a page is shown
             self._link.subscribe(chat_key(ticket))
         return feed

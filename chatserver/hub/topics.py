@@ -35,6 +35,11 @@ class TopicFeed:
         """Whether nobody needs the channel."""
         return not self.watchers and not self.listeners
 
+    @property
+    def version(self) -> int | None:
+        """Up to where the watchers were told; None while that is not known."""
+        return self._version
+
     def push(self, payload: bytes) -> None:
         """An event of the topic. One that does not follow the last (Redis has lost versions, or all of them) makes
         everybody begin again.
@@ -73,6 +78,7 @@ class TopicFeed:
     def renewed(self) -> None:
         """The subscription was lost for a while: whoever watches begins again."""
         self._renewals += 1
+        self._version = None
         if self._again is None or self._again.done():
             self._again = asyncio.create_task(self._watch_again(), name=f"snapshot {self.topic}")
 

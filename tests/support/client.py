@@ -54,17 +54,17 @@ class Socket:
 
     async def receive(self) -> dict[str, Any]:
         """The next value, whichever frame it came in; the server's pings are answered."""
-        while True:
-            while not self._values:
-                async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE):  # pings do not count: they come for ever
+            while True:
+                while not self._values:
                     data = await self.connection.recv()
-                self.received.append(data)
-                self._values.extend(decode(data))
-            value = self._values.popleft()
-            if value["op"] != "ping":
-                return value
-            with contextlib.suppress(ConnectionClosed):  # what came before the end is read all the same
-                await self.send({"op": "pong"})
+                    self.received.append(data)
+                    self._values.extend(decode(data))
+                value = self._values.popleft()
+                if value["op"] != "ping":
+                    return value
+                with contextlib.suppress(ConnectionClosed):  # what came before the end is read all the same
+                    await self.send({"op": "pong"})
 
     async def call(self, op: str, **fields: Any) -> dict[str, Any]:
         """Sends a command and returns its reply; raises Refused."""

@@ -56,6 +56,11 @@ class RedisProxy:
     def go_on(self) -> None:
         self._open.set()
 
+    def forget(self, *channels: bytes) -> None:
+        """Redis forgets these subscriptions, or all: the connections stand and answer, but messages do not come."""
+        for pipe in self._pipes:
+            pipe.forget(channels)
+
     def cut(self) -> None:
         """Ends all connections."""
         for pipe in list(self._pipes):
@@ -123,6 +128,7 @@ class _Pipe:
         self._owed = 0  # replies
         self._settled = asyncio.Condition()
         self._silent = False
+        self._subscribed = False
 
     async def run(self) -> None:
         down = asyncio.create_task(self._replies())
@@ -135,6 +141,10 @@ class _Pipe:
                 await down
             self.cut()
 
+    def forget(self, channels: tuple[bytes, ...]) -> None:
+        if self._subscribed:
+            self._up_writer.write(_pack((b"UNSUBSCRIBE", *channels)))
+
     def cut(self) -> None:
         self._writer.transport.abort()
         self._up_writer.transport.abort()
@@ -145,6 +155,7 @@ class _Pipe:
             await self._proxy.gate()
             parser.feed(data)
             while (command := parser.gets()) is not False:
+                self._subscribed |= command[0] == b"SUBSCRIBE"
                 fate = self._proxy.judge(tuple(command))
                 if fate != "pass":
                     await self._all_replied()

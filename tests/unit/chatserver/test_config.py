@@ -36,12 +36,14 @@ def test_everything_can_be_set() -> None:
             "CHAT_LOG_JSON": "1",
             "CHAT_PING_SECONDS": "10",
             "CHAT_BEHIND_SECONDS": "30",
+            "CHAT_CHECK_SECONDS": "60",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
         }
     )
     assert settings.behind_seconds == 30
-    assert (settings.ping_seconds, settings.drain_seconds, settings.drain_rate) == (10, 60, 300)
+    assert (settings.ping_seconds, settings.check_seconds) == (10, 60)
+    assert (settings.drain_seconds, settings.drain_rate) == (60, 300)
     assert (settings.host, settings.port, settings.data, settings.workers) == ("0.0.0.0", 9000, Path("/srv/chat"), 4)
     assert settings.site_origins == ("https://shop.example", "https://www.shop.example:8443")
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
