@@ -6,6 +6,7 @@ everything is there exactly once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -246,3 +247,19 @@ async def test_a_pass_whose_use_is_uncertain_is_not_used_twice(node: Node, proxy
         await secrets.use_pass(token)
     assert len(proxy.commands) == 1
     assert await secrets.use_pass(token) is None
+
+
+async def test_redis_that_hangs_does_it_late_and_once(node: Node, valkey: OwnValkey) -> None:
+    """It reads what was given up as soon as it goes on, beside what is repeated on the next connection."""
+    customer = node.customer()
+    ticket = (await node.open(customer, new_chat_key())).ticket
+    valkey.pause()
+    posts = [node.post(customer, ticket, n, f"Message {n}") for n in range(2, 10)]
+    refused = await asyncio.gather(*posts, return_exceptions=True)
+    assert {type(one) for one in refused} == {UnavailableError}
+    valkey.go_on()
+    await node.ready()
+    acks = [await node.post(customer, ticket, n, f"Message {n}") for n in range(2, 10)]
+    log = await node.log(ticket)
+    assert kinds(log) == ["opened"] + ["message"] * 9
+    assert [entry["entry_id"] for entry in log][2:] == [ack.entry_id for ack in acks]
