@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,10 +47,14 @@ SEAL_KEY = SealKey.from_bytes(bytes(range(32)))
 
 
 class AllLeases(Leases):
-    """A worker that has every partition, however long it sleeps: what a lease has to prevent can be tried with it."""
+    """A worker that has its partitions however long it sleeps: what a lease has to prevent can be tried with it."""
+
+    def __init__(self, link: Link, partitions: Iterable[int] = range(PARTITIONS)) -> None:
+        super().__init__(link)
+        self._partitions = list(partitions)
 
     def held(self) -> list[int]:
-        return list(range(PARTITIONS))
+        return self._partitions
 
 
 @dataclass
@@ -111,6 +115,7 @@ class Backstage:
     engine: AsyncEngine
     link: Link
     chats: Chats
+    partitions: Iterable[int] = range(PARTITIONS)  # those that a worker has
     _tickets: Iterator[int] = field(default_factory=lambda: iter(range(20_000, 90_000)))
 
     @property
@@ -124,18 +129,20 @@ class Backstage:
     def persister(self, *, link: Link | None = None, engine: AsyncEngine | None = None) -> Persister:
         """A worker's persister; with parts of its own where given."""
         link, engine = link or self.link, engine or self.engine
-        return Persister(link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link))
+        return Persister(link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link, self.partitions))
 
     def finaliser(self, *, link: Link | None = None, engine: AsyncEngine | None = None) -> Finaliser:
         link, engine = link or self.link, engine or self.engine
         sealer = Sealer(engine, SEAL_KEY, now=lambda: 1)
         queue = Queue(link, grace_seconds=45)
-        return Finaliser(link, Store(engine), queue, sealer, Search(engine), AllLeases(link))
+        return Finaliser(link, Store(engine), queue, sealer, Search(engine), AllLeases(link, self.partitions))
 
     def reconciler(self, *, link: Link | None = None, engine: AsyncEngine | None = None) -> Reconciler:
         """A new worker's."""
         link, engine = link or self.link, engine or self.engine
-        return Reconciler(link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link))
+        return Reconciler(
+            link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link, self.partitions)
+        )
 
     async def persist(self) -> None:
         """Until nothing is left to write."""
