@@ -85,6 +85,11 @@ export class Connection {
     void this.connect();
   };
 
+  /** Browsers let the timers of a hidden tab run late, up to a minute: whoever looks on from another tab has us do what is due. */
+  catchUp(): void {
+    if (this.status.phase === "waiting" && Date.now() >= this.status.retryAt) void this.connect();
+  }
+
   /** Connects anew, with a pass: what `hello` says has changed. */
   restart(): void {
     this.resumeToken = undefined;
@@ -188,7 +193,8 @@ export class Connection {
     if (message) return this.end({ phase: "stopped", code, message });
     if (leaveAt === undefined) return this.retry(opened);
     this.tries = 0;
-    this.retry(true, Math.max(0, leaveAt - Date.now())); // it went before we did: the time it gave us holds
+    if (leaveAt <= Date.now()) void this.connect();
+    else this.retry(true, leaveAt - Date.now()); // it went before we did: the time it gave us holds
   }
 
   private retry(opened: boolean, afterMs?: number): void {

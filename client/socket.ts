@@ -175,6 +175,11 @@ export class ChatSocket implements Line {
     this.connection.wake();
   }
 
+  /** Does what is due and late, in a hidden tab. */
+  catchUp(): void {
+    this.connection.catchUp();
+  }
+
   clear(): void {
     this.outbox.clear();
   }

@@ -1,5 +1,6 @@
 /** A tab that has no socket: it hears what the tab with the socket tells, and writes by letters to it. */
 
+import type { SocketStatus } from "../connection";
 import { chatName, type Letter, type OutboxItem, withoutTicket } from "../outbox";
 import type { ChatCommand, Query } from "../protocol";
 import { randomId } from "../random";
@@ -41,6 +42,7 @@ export class Follower {
   private letters = new Map<string, OutboxItem>();
   private patience?: ReturnType<typeof setTimeout>;
   private pings?: ReturnType<typeof setInterval>;
+  private due?: ReturnType<typeof setTimeout>;
 
   constructor(
     private readonly options: FollowerOptions,
@@ -66,6 +68,7 @@ export class Follower {
   end(): void {
     clearTimeout(this.patience);
     clearInterval(this.pings);
+    clearTimeout(this.due);
     document.removeEventListener("visibilitychange", this.ping);
     this.options.channel.onleader = () => {};
     this.loseQuestions();
@@ -175,7 +178,7 @@ export class Follower {
 
   private takeEvent(name: keyof SocketEvents, args: any[]): void {
     const { events } = this.options;
-    if (name === "status") this.shared = { ...this.shared, status: args[0] };
+    if (name === "status") this.takeStatus(args[0]);
     if (name === "device") this.shared = { ...this.shared, device: args[0] };
     if (name === "welcome") this.shared = { ...this.shared, welcome: args[0], limits: { ...this.shared.limits, ...args[0].limits } };
     if (name === "items") {
@@ -184,6 +187,13 @@ export class Follower {
       return events.items?.(this.items());
     }
     (events[name] as ((...args: any[]) => void) | undefined)?.(...args);
+  }
+
+  private takeStatus(status: SocketStatus): void {
+    this.shared = { ...this.shared, status };
+    clearTimeout(this.due);
+    // The other tab may be hidden, and its timer late.
+    if (status.phase === "waiting") this.due = setTimeout(this.ping, status.retryAt - Date.now());
   }
 
   /** What is in the other tab's outbox is no letter any more. */

@@ -92,6 +92,11 @@ export class Leader {
     return this.socket.read(ticket, seq);
   }
 
+  clear(): void {
+    for (const { key } of this.options.letters.all()) this.options.letters.remove(key);
+    this.socket.clear();
+  }
+
   // ---- to the other tabs ---------------------------------------------------------------------------------------------------
 
   private events(): SocketEvents {
@@ -144,6 +149,7 @@ export class Leader {
       case "join":
         return this.tell({ m: "here", to: said.from, shared: this.shared() });
       case "ping":
+        socket.catchUp();
         return this.tell({ m: "pong", to: said.from });
       case "leave":
         for (const tabs of this.wanted.values()) tabs.delete(said.from);
@@ -161,7 +167,7 @@ export class Leader {
       case "remove":
         return void socket.remove(said.key);
       case "clear":
-        return socket.clear();
+        return this.clear();
       case "wake":
         return socket.wake();
       case "start":

@@ -146,7 +146,7 @@ export class SharedLine implements Line {
   }
 
   clear(): void {
-    if (this.role instanceof Leader) this.role.socket.clear();
+    if (this.role instanceof Leader) this.role.clear();
     else this.channel.ask({ m: "clear" });
   }
 
@@ -172,7 +172,7 @@ export class SharedLine implements Line {
   /** The tab with the socket does not answer: it is frozen, or this browser does not let us hear it. */
   private async steal(): Promise<void> {
     const { role } = this;
-    if (!(role instanceof Follower) || this.closed) return;
+    if (!(role instanceof Follower) || this.closed || this.leadership.held) return;
     if (this.deaf && !role.heard) return this.beAlone();
     this.deaf = !role.heard;
     if (await this.leadership.steal()) await this.lead();

@@ -4,7 +4,7 @@ import { Chats } from "../chats";
 import { ack, entry, FakeSocket, online, page, playTheServer, TICKET, tick, welcome } from "../fake_server";
 import { outboxKey } from "../outbox";
 import { memoryStore, type Store } from "../storage";
-import { PATIENCE_MS } from "./channel";
+import { PATIENCE_MS, VERSION } from "./channel";
 import { FakeBrowser } from "./fake_browser";
 import { SharedLine } from "./shared_line";
 
@@ -110,6 +110,22 @@ describe("two tabs", () => {
     other.chats.detach(TICKET);
     await tick();
     expect(socket.got("detach")).toHaveLength(1);
+  });
+
+  it("have the hidden one, whose timers are late, do what is due", async () => {
+    const [, , socket] = await two();
+    vi.mocked(Math.random).mockReturnValue(0.999);
+    socket.die(1006);
+    await tick();
+    vi.setSystemTime(Date.now() + 400); // no timer has run
+    const watched = new BroadcastChannel(`test.v${VERSION}`);
+    watched.postMessage({ m: "ping", from: "two" });
+    await Promise.resolve();
+    expect(FakeSocket.all, "not before its time").toHaveLength(1);
+    vi.setSystemTime(Date.now() + 100);
+    watched.postMessage({ m: "ping", from: "two" });
+    for (let turn = 0; turn < 9; turn++) await Promise.resolve();
+    expect(FakeSocket.all).toHaveLength(2);
   });
 
   it("catch up when a word between them was lost", async () => {

@@ -81,12 +81,14 @@ function Failed({ row: { item }, state, desk }: { row: MessageRow; state: ChatSt
       <span>
         {words.failed} {why}
       </span>
-      <button class="plain" onClick={() => desk.resend(state.ticket, key)}>
-        {words.resend}
-      </button>
-      <button class="plain" onClick={() => desk.chats.discard(state.ticket, key)}>
-        {words.discard}
-      </button>
+      <span>
+        <button class="plain" onClick={() => desk.resend(state.ticket, key)}>
+          {words.resend}
+        </button>
+        <button class="plain" onClick={() => desk.chats.discard(state.ticket, key)}>
+          {words.discard}
+        </button>
+      </span>
     </p>
   );
 }

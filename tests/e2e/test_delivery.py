@@ -1,4 +1,4 @@
-"""What people see of delivery: on its way, refused, no room for more, offline, and a chat that went back to the queue."""
+"""What people see of delivery: on its way, refused, no room for more, offline, a chat that went back to the queue."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ function Message({ row, chat, room }: { row: MessageRow; chat: ChatState; room: 
           </button>
         </p>
       ) : (
-        (last || status === "sending") && (
+        last && (
           <p class="meta">
             <time dateTime={new Date(item.at).toISOString()} title={fullTime(item.at)}>
               {shortTime(item.at)}

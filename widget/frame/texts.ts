@@ -55,7 +55,7 @@ export const texts = {
 
   opened: (topic?: string) => (topic ? `Chat about ${topic}` : "Chat started"),
   joined: (name: string) => `${name} joined the chat`,
-  released: (name: string) => `${name} lost the connection. You are next in line for somebody else.`,
+  released: (name: string) => `${name} lost the connection. You are next in line.`,
   closedByCustomer: "You ended this chat",
   closedBy: (name: string) => `${name} ended this chat`,
   closed: "This chat has ended",
