@@ -80,6 +80,7 @@ class Connection:
         self._leave_with = close_codes.DRAIN, ""
         self._on_ready, self._counters = on_ready, counters
         self._out: list[bytes] = []
+        self._head = 0  # bytes of the frame that the peer has been taking since it had nothing left to take
 
     @property
     def id(self) -> str:
@@ -116,7 +117,10 @@ class Connection:
         if self._load() >= 1:
             self.too_slow()
             return
-        self.transport.send(out[0] if len(out) == 1 else self.codec.join(out), binary=self.codec.binary)
+        data = out[0] if len(out) == 1 else self.codec.join(out)
+        if self.transport.backlog() == (0, 0):
+            self._head = len(data)
+        self.transport.send(data, binary=self.codec.binary)
 
     def too_slow(self) -> None:
         """The peer does not take what it is sent."""
@@ -134,9 +138,11 @@ class Connection:
             self.transport.cut(code, reason)
 
     def _load(self) -> float:
-        """How full the outbox is; 1 is too full."""
+        """How full the outbox is; 1 is too full. The first frame does not count, however large: the pages that a peer
+        has asked for would never come through a slow line.
+        """
         frames, size = self.transport.backlog()
-        return max(frames / MAX_BACKLOG_FRAMES, size / MAX_BACKLOG_BYTES)
+        return max(frames / MAX_BACKLOG_FRAMES, (size - self._head) / MAX_BACKLOG_BYTES)
 
     def began(self) -> None:
         """A command is on its way."""

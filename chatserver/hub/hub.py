@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 import structlog
 
@@ -21,6 +20,7 @@ from chatserver.hub.connection import Connection
 from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.heartbeat import PING_SECONDS, Heartbeat
+from chatserver.hub.pages import HELLO_BYTES, PAGE_BYTES, cut, show
 from chatserver.hub.places import QueuePlaces
 from chatserver.hub.roster import Roster
 from chatserver.hub.topics import TopicFeed
@@ -144,9 +144,10 @@ class Hub:
     # -- chats
 
     async def attach(
-        self, connection: Connection, position: Attach | Position, *, id: int | None = None
+        self, connection: Connection, position: Attach | Position, *, id: int | None = None, of: int = 1
     ) -> tuple[Page, Reader]:
-        """The page that the position lacks, and a reader that holds back what comes after it until `release`.
+        """The page that the position lacks, and a reader that holds back what comes after it until `release`. `of` is
+        how many pages go out together.
 
         Raises:
             NotFoundError: no such chat, or not for this person.
@@ -161,7 +162,7 @@ class Hub:
         connection.chats.add(position.ticket)
         try:
             await _wait(feed.subscribed)
-            page = await self.read_page(connection.person, position)
+            page = await self._read_page(connection.person, position, most=min(PAGE_BYTES, HELLO_BYTES // of))
             view = await self._view(page, reader, connection, id=id)
         except BaseException:
             if feed.readers.get(connection) is reader:
@@ -187,7 +188,7 @@ class Hub:
         Raises:
             NotFoundError, UnavailableError: as `attach`.
         """
-        page = await self.read_page(connection.person, position)
+        page = await self._read_page(connection.person, position, most=PAGE_BYTES)
         return await self._view(page, None, connection, id=position.id)
 
     def detach(self, connection: Connection, ticket: int) -> None:
@@ -208,7 +209,7 @@ class Hub:
         reader = feed.readers.get(connection) if feed else None
         return reader.last if reader else 0
 
-    async def read_page(self, person: Person, position: Attach | Position) -> ChatPage:
+    async def _read_page(self, person: Person, position: Attach | Position, *, most: int) -> ChatPage:
         """A page for somebody who may see the chat. A customer's page is never empty only because staff wrote a lot.
 
         Raises:
@@ -227,7 +228,7 @@ class Hub:
             page = await self._chats.page(
                 position.ticket, epoch=page.chat.epoch, seq=event_seq(page.events[-1]), limit=limit
             )
-        return ChatPage(page.chat, reset or page.reset, page.events, page.more)
+        return cut(ChatPage(page.chat, reset or page.reset, page.events, page.more), most, staff=person.staff)
 
     async def _view(self, page: ChatPage, reader: Reader | None, connection: Connection, *, id: int | None) -> Page:
         person, chat = connection.person, page.chat
@@ -279,7 +280,7 @@ class Hub:
         me = page.chat.participant_of(connection.person.id)
         reader.me, reader.last = me, page.chat.seq
         state = page.chat.view(me=me.id if me else None, staff=reader.staff)
-        page = ChatPage(page.chat, True, page.events, page.more)
+        page = cut(ChatPage(page.chat, True, page.events, page.more), PAGE_BYTES, staff=reader.staff)
         connection.offer_frame(show(page, person=connection.person, state=state, connection=connection, id=None))
 
     # -- topics
@@ -334,23 +335,6 @@ def may_watch(person: Person, topic: str) -> bool:
     if not person.staff or not name:
         return False
     return person.sees_department(name) if kind == "department" else kind == "agent" and name == person.id
-
-
-def show(page: ChatPage, *, person: Person, state: dict[str, Any], connection: Connection, id: int | None) -> Page:
-    """A page as this person may see it."""
-    staff, codec = person.staff, connection.codec
-    return Page(
-        id=id,
-        ticket=page.chat.ticket,
-        ok=None if page.reset else True,
-        reset=True if page.reset else None,
-        epoch=page.chat.epoch,
-        top=page.chat.seq if staff else page.chat.pub,
-        state=state,
-        reads=page.chat.reads_for(staff=staff),
-        entries=[codec.embed(event) for event in page.events if staff or not for_staff_only(event)],
-        more=page.more,
-    )
 
 
 async def _wait(subscribed: asyncio.Event) -> None:

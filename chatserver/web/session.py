@@ -28,7 +28,7 @@ from chatserver.errors import (
 )
 from chatserver.hub.connection import Connection, Transport
 from chatserver.hub.feed import Reader
-from chatserver.model.limits import Meter
+from chatserver.model.limits import Meter, Rate
 from chatserver.web.greeting import Greeting
 from chatserver.web.lines import Lines, Work
 from chatserver.web.services import Services
@@ -39,6 +39,7 @@ from transcripts.errors import TranscriptError
 
 HELLO_SECONDS = 10
 TYPING_SECONDS = 2.0  # clients say it every 3 s
+SIGNAL_RATE = Rate(1_000, 100)  # signs of life, and commands that cannot be executed
 ABUSE_REFUSALS = 200  # commands in a row that were too fast
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Session:
         self._author: Author | None = None
         self._site = ""
         self._meter: Meter | None = None
+        self._signals = Meter(SIGNAL_RATE)
         self._typed_at: dict[int, float] = {}
         self._read_to: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,6 +81,8 @@ class Session:
             self._reply(Error.of(error, id=id_))
             self._close(close_codes.BAD_FRAME, error.message)
         except ChatError as error:
+            if not isinstance(error, RateLimitedError):
+                self._signal()
             self._reply(Error.of(error, id=id_))
         except Exception:
             log.exception("session.failed")
@@ -113,12 +117,9 @@ class Session:
             self._line_up(command)
         elif isinstance(command, commands.Read):
             self._read(command)
-        elif isinstance(command, commands.Typing):
-            self._typing(command)
-        elif isinstance(command, commands.Ping):
-            self._reply(Pong())
-        elif isinstance(command, commands.Pong):
-            pass
+        elif isinstance(command, commands.Ping | commands.Pong | commands.Typing):
+            if self._signal():
+                self._signalled(command)
         elif isinstance(command, commands.Detach):
             self._services.hub.detach(self._connection, command.ticket)
             self._reply(Ack(id=command.id, ticket=command.ticket))
@@ -132,6 +133,12 @@ class Session:
             raise InvalidCommandError("hello was said before.")
         else:
             self._line_up(command)
+
+    def _signalled(self, command: commands.Command) -> None:
+        if isinstance(command, commands.Typing):
+            self._typing(command)
+        elif isinstance(command, commands.Ping):
+            self._reply(Pong())
 
     def _line_up(self, command: commands.Command) -> None:
         self._count()
@@ -193,11 +200,20 @@ class Session:
 
     def _count(self) -> None:
         assert self._meter
-        wait = self._meter.take(time.monotonic())
-        if wait:
-            if self._meter.refused > ABUSE_REFUSALS:
-                self._close(close_codes.ABUSE, "far too many commands")
+        if wait := self._take(self._meter):
             raise RateLimitedError(retry_after_ms=wait)
+
+    def _signal(self) -> bool:
+        """Counts what has no rate of its own: signs of life, and commands that cannot be executed. Whether it is not
+        too much; nobody is told, but who goes on is closed.
+        """
+        return not self._take(self._signals)
+
+    def _take(self, meter: Meter) -> int:
+        wait = meter.take(time.monotonic())
+        if wait and meter.refused > ABUSE_REFUSALS:
+            self._close(close_codes.ABUSE, "far too many commands")
+        return wait
 
     # -- commands
 
@@ -223,7 +239,7 @@ class Session:
         chats: list[Any] = []
         for position in command.chats:
             try:
-                page, reader = await services.hub.attach(connection, position)
+                page, reader = await services.hub.attach(connection, position, of=len(command.chats))
             except NotFoundError as error:
                 chats.append({"ticket": position.ticket, "error": error.code})
             else:

@@ -179,3 +179,24 @@ async def test_customer_attaches_to_four_chats_at_most(people: People) -> None:
     with pytest.raises(Refused, match="detach one"):
         await customer.call("attach", ticket=opened[0]["ticket"])
     await customer.call("pull", ticket=opened[0]["ticket"])
+
+
+async def test_page_is_full_when_it_has_many_bytes(people: People) -> None:
+    """Whatever was written: a page goes through, and asking on gives the rest."""
+    talk = await start_talk(people)
+    for n in range(2, 42):
+        await talk.say(n, "ä" * 4_000)
+        await talk.note(n, "b" * 4_000)
+    for socket, count in ((talk.customer, 43), (talk.agent, 83)):
+        again = await people.resume(socket, chats=[{"ticket": talk.ticket}])
+        (page,) = again.welcome["chats"]
+        entries = page["entries"]
+        pages = 1
+        while page["more"]:
+            assert sum(len(entry.get("text", "").encode()) for entry in page["entries"]) < 150_000
+            page = await again.call("pull", **position(entries[-1]))
+            assert page["ok"] is True
+            entries += page["entries"]
+            pages += 1
+        assert pages > 2
+        assert len({entry["seq"] for entry in entries}) == len(entries) == count
