@@ -20,9 +20,10 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def server() -> Iterator[RunningServer]:
     """One server for all tests that do not disturb each other: own chats, own customers, own addresses."""
-    with RunningServer() as running:
+    with RunningServer(env={"CHAT_AUDIT_SECONDS": "2"}) as running:
         add_staff(running)
         yield running
+        assert "queue.drift" not in running.log  # the queue and the chats have agreed all the time
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from itertools import islice
 import structlog
 
 from chatserver.actions.waiting import Waiting
-from chatserver.broker.keys import chat_key
+from chatserver.broker.keys import chat_key, ticket_work_list
 from chatserver.broker.link import Link
 from chatserver.errors import NotFoundError
 from chatserver.stores.directory import Directory
@@ -67,9 +67,13 @@ class Auditor:
             said = await asyncio.gather(*(self._said(ticket, of.holder) for ticket, of in batch))
             for (ticket, of), (state, gen, owner, line) in zip(batch, said, strict=True):
                 why = _difference(of, state, gen, owner, line)
-                if why and not of.pending:
+                if why and not of.pending and not await self._is_to_be_done(ticket):
                     found[ticket] = why, of
         return found
+
+    async def _is_to_be_done(self, ticket: int) -> bool:
+        """Whether the sweeper is about to make the slots agree."""
+        return await self._link.call(b"ZSCORE", ticket_work_list(b"todo", ticket), ticket) is not None
 
     async def _said(self, ticket: int, holder: str) -> list[str]:
         """Of the chat's meta: state, gen, owner's participant, and the line of who has it by the routing slot."""

@@ -60,18 +60,19 @@ class Sweeper:
         lists = await asyncio.gather(
             *(self._log.work(b"todo", number, until=now - PATIENCE_MS, limit=50) for number in held)
         )
-        await _all(self._agree(ticket) for found in lists for ticket in found)
+        tickets = [ticket for found in lists for ticket in found]
+        await _all(map(self._agree, tickets))
+        if tickets:
+            log.info("sweeper.agreed", chats=len(tickets))
         if 0 in held:  # the routing slot has no partition: whoever has the first does it
             await _all(self._complete(step) for step in await self._queue.overdue(now))
             await self._release_lost()
 
     async def _agree(self, ticket: int) -> None:
         try:
-            chat = await self._waiting.agree(ticket)
+            await self._waiting.agree(ticket)
         except NotFoundError:
             await self._link.call(b"ZREM", ticket_work_list(b"todo", ticket), ticket)
-            return
-        log.warning("sweeper.agreed", ticket=ticket, state=chat.state)
 
     async def _complete(self, step: Step) -> None:
         try:

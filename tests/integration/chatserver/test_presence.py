@@ -131,6 +131,17 @@ async def test_grace_is_not_begun_again_by_a_second_node(node: Node, link: Link)
     assert await link.call(b"ZSCORE", routing("away"), "ann") == later
 
 
+async def test_grace_that_runs_is_not_begun_again_when_a_dead_node_is_found(node: Node, link: Link) -> None:
+    dead, one = node(lease=OVER), node(grace=60)
+    await dead.report(["ann"])
+    await one.report(["ann"])
+    await asyncio.sleep(0.01)
+    await one.report(())
+    ends = await link.call(b"ZSCORE", routing("away"), "ann")
+    assert (await node(grace=120).sweep())[0] == 1
+    assert await link.call(b"ZSCORE", routing("away"), "ann") == ends
+
+
 async def test_only_agents_with_chats_and_without_a_connection_are_due(node: Node, link: Link) -> None:
     one = node(grace=OVER)
     await own_a_chat(link, "ann")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from chatserver.broker.keys import chat_key, routing
+from chatserver.broker.keys import chat_key, routing, ticket_work_list
 from chatserver.worker.auditor import Auditor
 from chatserver.worker.leases import Leases
 from tests.support.people import People, Talk, add_staff, open_chat, start_talk
@@ -62,6 +62,15 @@ async def test_normal_life_is_no_drift(people: People, sweep: Sweep) -> None:
     step = await sweep.queue.take(waiting["ticket"], department="support", agent_id=agent_id, agent_name="Ann", gen=0)
     assert step == 1  # and pending: somebody is at it
     assert await audit(sweep) == {}
+
+
+async def test_what_the_sweeper_is_about_to_do_is_no_drift(people: People, sweep: Sweep) -> None:
+    talk = await start_talk(people, "ann")
+    await sweep.link.call(b"HDEL", routing("asg"), talk.ticket)
+    await sweep.link.call(b"ZADD", ticket_work_list(b"todo", talk.ticket), 0, talk.ticket)
+    assert await audit(sweep) == {}
+    await sweep.waiting.agree(talk.ticket)
+    assert await sweep.held(talk.ticket) == f"{talk.agent.welcome['person']['id']}|{talk.gen}"
 
 
 async def test_without_the_routing_slot_nobody_looks(sweep: Sweep) -> None:

@@ -106,6 +106,19 @@ async def test_back_an_instant_after(people: People, sweep: Sweep) -> None:
     assert await gens(talk) == [1, 2, 3]
 
 
+async def test_late_release_does_not_take_the_chat_from_who_has_taken_it_again(people: People, sweep: Sweep) -> None:
+    talk = await start_talk(people, "ann")
+    agent_id = await sweep.lose(talk.agent)
+    (step,) = await sweep.queue.release(agent_id)
+    await sweep.releasing.complete(step)
+    ann = await people.resume(talk.agent)
+    again = await ann.call("take_chat", ticket=talk.ticket, n=2)
+    await sweep.releasing.complete(step)  # by a worker that was stopped in between
+    assert (await state_of(talk))["state"] == "active"
+    await ann.call("post_message", ticket=talk.ticket, n=3, text="Mine", gen=again["gen"])
+    assert await gens(talk) == [1, 2, 3]
+
+
 async def test_only_the_chats_of_agents_who_are_really_gone(people: People, sweep: Sweep) -> None:
     """An outsider to the grace: connected, or away for less than it."""
     talk = await start_talk(people, "ann")
