@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,15 +46,24 @@ class Opening:
         self._chats, self._waiting, self._tickets = chats, waiting, tickets
         self._signer, self._access_key = signer, access_key
 
-    async def open_chat(self, author: Author, command: OpenChat, *, site: str) -> Opened:
+    async def open_chat(
+        self, author: Author, command: OpenChat, *, site: str, before_new: Callable[[], Awaitable[None]]
+    ) -> Opened:
         """Begins the chat, or finds the one that this `chat_key` has begun before.
+
+        Args:
+            author: the customer.
+            command: what they say.
+            site: where.
+            before_new: is awaited before a key gets its ticket, and may raise. Not for a repetition: while something
+                is away, clients repeat more often than anybody may open chats.
 
         Raises:
             ChatError: why not; nothing has happened then, except with UnavailableError: undecided, ask again.
         """
         masked = clean(command.text, keep=command.keep)
         info = await self._info(author, command, site)
-        ticket, fresh = await self._ticket(author, command)
+        ticket, fresh = await self._ticket(author, command, before_new)
         participant = Participant(
             author.participant(ticket), author.person.id, "customer", CUSTOMER_RIGHTS, info.customer_name
         )
@@ -108,7 +118,9 @@ class Opening:
             customer_email=command.email,
         )
 
-    async def _ticket(self, author: Author, command: OpenChat) -> tuple[int, bool]:
+    async def _ticket(
+        self, author: Author, command: OpenChat, before_new: Callable[[], Awaitable[None]]
+    ) -> tuple[int, bool]:
         """The ticket of this key, and whether nobody can know it yet."""
         log = self._chats.log
         claim = self._signer.check("claim", command.claim)
@@ -122,6 +134,7 @@ class Opening:
                 raise UnavailableError(retry_after_ms=2_000) from exc
         if found is not None:
             return found, False
+        await before_new()
         mine = await self._tickets.next()
         ticket = await log.ticket_for(author.person.id, command.chat_key, fresh=mine)
         assert ticket is not None

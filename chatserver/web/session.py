@@ -302,8 +302,12 @@ class Session:
     async def _open_chat(self, command: commands.OpenChat) -> None:
         assert self._connection and self._author
         self._services.hub.check_room(self._connection)
-        await self._services.secrets.take_open(self._author.person.id)
-        opened = await self._services.opening.open_chat(self._author, command, site=self._site)
+        opened = await self._services.opening.open_chat(
+            self._author,
+            command,
+            site=self._site,
+            before_new=partial(self._services.secrets.take_open, self._author.person.id),
+        )
         page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
         self._reply(
             _ack(

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ class Node:
 
     async def open(self, author: Author, key: str, text: str = "Hello") -> Opened:
         command = commands.OpenChat(id=1, chat_key=key, text=text)
-        return await self.services.opening.open_chat(author, command, site="default")
+        return await self.services.opening.open_chat(
+            author, command, site="default", before_new=partial(self.services.secrets.take_open, author.person.id)
+        )
 
     async def take(self, author: Author, ticket: int) -> tuple[Accepted, int]:
         taken = await self.services.assigning.take_chat(author, commands.TakeChat(id=1, ticket=ticket, n=1))

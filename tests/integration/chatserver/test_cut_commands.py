@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from chatserver.errors import NotFoundError, UnavailableError
-from chatserver.stores.secrets import PassHolder
+from chatserver.errors import NotFoundError, RateLimitedError, UnavailableError
+from chatserver.stores.secrets import OPENS, PassHolder
 from tests.support.client import new_chat_key
 from tests.support.node import Node, running_node
 from tests.support.redis_proxy import RedisProxy
@@ -263,3 +263,15 @@ async def test_redis_that_hangs_does_it_late_and_once(node: Node, valkey: OwnVal
     log = await node.log(ticket)
     assert kinds(log) == ["opened"] + ["message"] * 9
     assert [entry["entry_id"] for entry in log][2:] == [ack.entry_id for ack in acks]
+
+
+async def test_repetitions_do_not_count_as_further_chats(node: Node) -> None:
+    """A customer may open 60 chats in ten minutes; who waits for a server repeats more often than that."""
+    customer, keys = node.customer(), [new_chat_key() for _ in range(OPENS + 1)]
+    tickets = {(await node.open(customer, keys[0])).ticket for _ in range(OPENS + 10)}
+    assert len(tickets) == 1
+    for key in keys[1:-1]:
+        await node.open(customer, key)
+    with pytest.raises(RateLimitedError):
+        await node.open(customer, keys[-1])
+    assert (await node.open(customer, keys[0])).ticket in tickets
