@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from chatserver.broker.keys import secret
 from chatserver.errors import RateLimitedError, UnavailableError
@@ -85,8 +85,12 @@ class Secrets:
 
     async def session_by_digest(self, name: str) -> str | None:
         """The agent of a sign-in."""
+        key = secret("session", name)
         try:
-            found = await self._redis.getex(secret("session", name), ex=SESSION_SECONDS)
+            try:
+                found = await self._redis.getex(key, ex=SESSION_SECONDS)
+            except ResponseError:
+                found = await self._redis.get(key)  # it may not write just now: who is signed in reads all the same
         except RedisError as exc:
             raise UnavailableError(retry_after_ms=1_000) from exc
         return _text(found) if found else None

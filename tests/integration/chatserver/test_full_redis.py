@@ -205,11 +205,13 @@ async def until_refused(node: Node, *, refused: bool) -> None:
 
 async def test_full_disk_refuses_whole_commands_until_there_is_room(node: Node, valkey: OwnValkey) -> None:
     scene = await Scene.set(node)
+    session = await node.services.secrets.new_session(node.agent.id)
     disk = FullDisk(valkey)
     disk.fill()
     await until_refused(node, refused=True)
     await scene.all_refused()
     assert len(await node.log(scene.owned)) == 3  # reading goes on
+    assert await node.services.secrets.session(session) == node.agent.id  # also on a new connection
     with pytest.raises(UnavailableError):
         await node.worker._leases.renew()
     assert node.services.link.ready  # it is there, it only cannot write
