@@ -73,7 +73,7 @@ class ChatServer:
         hub = Hub(ping_seconds=settings.ping_seconds, check_seconds=settings.check_seconds)
         self._engine, self._redis = engine, open_redis(redis_url)
         self._settings = settings
-        self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed)
+        self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed, strict=settings.strict)
         self._behind_seconds = settings.behind_seconds
         store, directory = Store(engine), Directory(engine)
         self._tickets = TicketNumbers(engine)

@@ -9,13 +9,17 @@ from typing import Any
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from chatserver.broker.scripts import ALL, script
+from chatserver.errors import UnavailableError
+
+_STRICT = ("CONFIG", "GET", "appendfsync")
 
 
 class Address:
-    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://)."""
+    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://), and what it has to be."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, strict: bool = False) -> None:
         options = parse_url(url)
+        self._strict = strict
         self.path: str | None = options.get("path")
         self.host: str = options.get("host") or "localhost"
         self.port: int = options.get("port") or 6379
@@ -31,7 +35,19 @@ class Address:
             commands.append(("AUTH", *([self.user] if self.user else []), self.password))
         if self.database:
             commands.append(("SELECT", self.database))
+        if self._strict:
+            commands.append(_STRICT)  # asked each time: it may have been started again without it
         return commands + [("SCRIPT", "LOAD", script(name).source) for name in ALL]
+
+    def refusal(self, command: tuple[bytes | str | int, ...], reply: Any) -> str | None:
+        """Why a part of the greeting was not answered as it has to be."""
+        if isinstance(reply, UnavailableError):
+            return "the connection was lost"
+        if isinstance(reply, Exception):
+            return str(reply)
+        if command is _STRICT and reply != [b"appendfsync", b"always"]:
+            return "CHAT_STRICT needs `appendfsync always`"
+        return None
 
     def __str__(self) -> str:
         return self.path or f"{self.host}:{self.port}"

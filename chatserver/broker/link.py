@@ -32,13 +32,18 @@ class Link:
 
     `on_push(channel, payload)` gets messages in the order of each channel. `on_subscribed(channel)` is called at each
     confirmation, also after a reconnect: what was published in between is gone, and the receiver has to refill from
-    the log.
+    the log. With `strict`, no connection is used to a Redis that may answer before its fsync.
     """
 
     def __init__(
-        self, url: str, *, on_push: Callable[[bytes, bytes], None], on_subscribed: Callable[[bytes], None]
+        self,
+        url: str,
+        *,
+        on_push: Callable[[bytes, bytes], None],
+        on_subscribed: Callable[[bytes], None],
+        strict: bool = False,
     ) -> None:
-        self._address = Address(url)
+        self._address = Address(url, strict=strict)
         self._on_push, self._on_subscribed = on_push, on_subscribed
         self._channels: set[bytes] = set()
         self._commands = Wire(self._address, "commands", on_reply=None)

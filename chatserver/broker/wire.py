@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import hiredis
@@ -14,7 +15,7 @@ import structlog
 
 from chatserver.broker.address import Address
 from chatserver.broker.breaker import Breaker, unavailable
-from chatserver.errors import ConfigError, UnavailableError
+from chatserver.errors import ConfigError
 
 Done = Callable[[Any], None]
 
@@ -58,7 +59,7 @@ class Wire(asyncio.Protocol):
         """
         try:
             await self._connect()
-        except (OSError, hiredis.ReplyError, TimeoutError) as exc:
+        except OSError as exc:
             raise ConfigError(f"Redis at {self.address} cannot be used: {_reason(exc)}") from exc
         self._keeper = asyncio.create_task(self._keep_up(), name=f"redis {self.name}")
 
@@ -149,17 +150,17 @@ class Wire(asyncio.Protocol):
             greeting = address.greeting()
             left = len(greeting)
 
-            def greeted(reply: Any) -> None:
+            def greeted(command: tuple[bytes | str | int, ...], reply: Any) -> None:
                 nonlocal left
                 left -= 1
-                if isinstance(reply, Exception) and not replies.done():
-                    lost = isinstance(reply, UnavailableError)
-                    replies.set_exception(OSError("the connection was lost") if lost else reply)
+                why = address.refusal(command, reply)
+                if why and not replies.done():
+                    replies.set_exception(OSError(why))
                 elif not left and not replies.done():
                     replies.set_result(None)
 
             for command in greeting:
-                self._send(pack(command), greeted)
+                self._send(pack(command), partial(greeted, command))
             self._flush()
             try:
                 await replies
@@ -191,7 +192,7 @@ class Wire(asyncio.Protocol):
                 tries = min(tries + 1, 16)
                 try:
                     await self._connect()
-                except (OSError, hiredis.ReplyError, TimeoutError) as exc:
+                except OSError as exc:
                     if (reason := _reason(exc)) != why:
                         why = reason
                         log.warning("redis.not_yet", link=self.name, address=str(self.address), why=why)
@@ -214,5 +215,5 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
 
 
-def _reason(exc: Exception) -> str:
+def _reason(exc: OSError) -> str:
     return "it does not answer" if isinstance(exc, TimeoutError) else str(exc)

@@ -39,7 +39,12 @@ class Worker:
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
         self._engine = open_database(settings.database)
-        self._link = Link(redis_url, on_push=lambda channel, payload: None, on_subscribed=lambda channel: None)
+        self._link = Link(
+            redis_url,
+            on_push=lambda channel, payload: None,
+            on_subscribed=lambda channel: None,
+            strict=settings.strict,
+        )
         store, directory = Store(self._engine), Directory(self._engine)
         chats = Chats(ChatLog(self._link), store, directory)
         queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)

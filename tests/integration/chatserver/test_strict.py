@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
+from chatserver.broker.link import Link
 from chatserver.embedded import EmbeddedValkey
-from chatserver.errors import ConfigError
+from chatserver.errors import ConfigError, UnavailableError
 from chatserver.preflight import check_redis
-from tests.support.client import Socket
+from tests.support.client import PATIENCE, Socket
 from tests.support.log import assert_one_order, repeat, whole_log
 from tests.support.people import People, open_chat
 from tests.support.server import RunningServer
@@ -100,6 +102,41 @@ def test_own_redis_that_does_not_tell_is_refused() -> None:
         assert "secret" not in caught.value.message
         redis.execute_command("ACL", "SETUSER", "chat", "+config|get")
         check_redis(url, strict=True)
+
+
+@pytest.mark.anyio
+async def test_own_redis_that_came_back_without_it_is_not_used() -> None:
+    """It was started again with another configuration than the one that was checked."""
+    with OwnValkey(appendfsync="always") as own:
+        link = Link(own.url, on_push=lambda *_: None, on_subscribed=lambda _: None, strict=True)
+        await link.start()
+        try:
+            assert link.ready
+            own.stop()
+            own.options["appendfsync"] = "everysec"
+            own.start()
+            with capture_logs() as logs, pytest.raises(TimeoutError):
+                async with asyncio.timeout(3):
+                    await until_answered(link)
+            assert {line["why"] for line in logs if line["event"] == "redis.not_yet"} >= {
+                "CHAT_STRICT needs `appendfsync always`"
+            }
+            with own.redis() as redis:
+                redis.config_set("appendfsync", "always")
+            async with asyncio.timeout(PATIENCE):
+                await until_answered(link)
+        finally:
+            await link.stop()
+
+
+async def until_answered(link: Link) -> None:
+    while True:
+        try:
+            await link.call(b"SET", b"some", b"thing")
+        except UnavailableError:
+            await asyncio.sleep(0.02)
+        else:
+            return
 
 
 # -- what it is for
