@@ -134,15 +134,16 @@ def run_worker(
     ready: Callable[[], None],
     *,
     signals: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT),
+    lease_token: str | None = None,
 ) -> None:
-    """Runs the worker until one of the signals comes."""
+    """Runs the worker until one of the signals comes; `lease_token` is that of the one in whose place it comes."""
 
     async def work() -> None:
         stop = asyncio.Event()
         for number in signals:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         ready()
-        await Worker(settings, keys, redis_url=redis_url).run(stop)
+        await Worker(settings, keys, redis_url=redis_url, lease_token=lease_token).run(stop)
 
     asyncio.run(work())
 

@@ -16,6 +16,7 @@ from chatserver import __version__
 from chatserver.cli.common import data_option, settings_of
 from chatserver.config import Settings
 from chatserver.errors import ConfigError
+from chatserver.ids import new_token
 from chatserver.keys import Keys
 from chatserver.logs import configure
 from chatserver.preflight import RedisPlace, check_installation, join_redis, migrate
@@ -50,11 +51,12 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
         for number in range(settings.workers):
             processes.add(f"web {number + 1}", lambda ready: serve_web(settings, keys, place.url, listener, ready))
         if not no_worker:
-            processes.add(
-                "worker",
-                lambda ready: run_worker(settings, keys, place.url, ready, signals=(signal.SIGTERM,)),
-                last=True,
-            )
+            token = new_token()  # the next worker begins when the last one is dead, so it need not wait for its leases
+
+            def work(ready: Callable[[], None]) -> None:
+                run_worker(settings, keys, place.url, ready, signals=(signal.SIGTERM,), lease_token=token)
+
+            processes.add("worker", work, last=True)
         code = processes.run(on_ready=lambda: _greet(settings, setup), each_second=_keeper(place))
     finally:
         listener.close()

@@ -15,9 +15,9 @@ from chatserver.broker.keys import PARTITIONS, work_list
 from chatserver.broker.link import Link
 from chatserver.ids import new_token
 
-LEASE_MS = 5_000
-RENEW_SECONDS = 1.5
-MARGIN_SECONDS = 1.0
+LEASE_MS = 3_000  # so long nothing becomes durable when a worker was killed and another one takes over
+RENEW_SECONDS = 0.75
+MARGIN_SECONDS = 0.5
 
 _HOLD = b"""#!lua flags=allow-oom
 local holder = redis.call('GET', KEYS[1])
@@ -30,11 +30,14 @@ _RELEASE = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEY
 
 
 class Leases:
-    """The partitions that this process may work on."""
+    """The partitions that this process may work on.
 
-    def __init__(self, link: Link) -> None:
+    With the `token` of a worker that is known to be dead, it takes over at once.
+    """
+
+    def __init__(self, link: Link, token: str | None = None) -> None:
         self._link = link
-        self._token = new_token()
+        self._token = token or new_token()
         self._until: dict[int, float] = {}
 
     def held(self) -> list[int]:

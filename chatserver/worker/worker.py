@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -30,6 +31,7 @@ from transcripts.store import Store
 INDEX_EVERY_SECONDS = 2.0  # open chats can be found within 5 s
 INDEX_BATCH = 200
 PAUSE_SECONDS = 1.0  # after an error
+BREATH_SECONDS = 0.05
 
 log = structlog.get_logger()
 
@@ -37,7 +39,7 @@ log = structlog.get_logger()
 class Worker:
     """One worker process."""
 
-    def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
+    def __init__(self, settings: Settings, keys: Keys, *, redis_url: str, lease_token: str | None = None) -> None:
         self._engine = open_database(settings.database)
         self._link = Link(
             redis_url,
@@ -50,7 +52,7 @@ class Worker:
         queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)
         waiting = Waiting(chats, queue)
         sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
-        self._leases = Leases(self._link)
+        self._leases = Leases(self._link, lease_token)
         self._search = Search(self._engine)
         self._persister = persister.Persister(self._link, chats, self._leases)
         self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, self._search, self._leases)
@@ -105,11 +107,13 @@ class Worker:
 
 
 async def _loop(name: str, work: Callable[[], Awaitable[object]], seconds: float, stop: asyncio.Event) -> None:
+    """Begins `work` every so many seconds; at once after a round that took longer, as what it did not see waits."""
     complained = False
     while not stop.is_set():
-        pause = seconds
+        began = time.monotonic()
         try:
             await work()
+            pause = max(BREATH_SECONDS, seconds - (time.monotonic() - began))
             if complained:
                 log.info("worker.recovered", loop=name)
                 complained = False

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from chatserver.stores.chats import Chats
-from chatserver.worker.leases import LEASE_MS
 from chatserver.worker.persister import Persister
 from tests.support.backstage import AllLeases, Backstage, Valkey, Writer, backstage, running_valkey
 from tests.support.client import PATIENCE
@@ -180,8 +179,7 @@ async def test_worker_that_was_stopped_beyond_its_lease() -> None:
             os.kill(first.pid, signal.SIGSTOP)  # with some of it read, perhaps
             workers.enter_context(worker_of(server))
             said += [await talk.say(n, f"message {n}") for n in range(20, 40)]
-            await until_durable(talk.agent, talk.ticket)  # the other one has taken over, LEASE_MS later
-            assert LEASE_MS <= 5_000
+            await until_durable(talk.agent, talk.ticket)  # the other one has taken over
             with server.redis() as redis:
                 redis.flushall()
             os.kill(first.pid, signal.SIGCONT)

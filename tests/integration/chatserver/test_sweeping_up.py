@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chatserver.broker.keys import PARTITIONS, work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog, Draft
 from chatserver.ids import new_epoch, new_id, participant_id
@@ -103,12 +104,20 @@ def kill_worker(server: RunningServer, socket: Socket) -> int:
     return worker
 
 
+def leases_of(server: RunningServer) -> set[bytes]:
+    """Who holds the partitions."""
+    with server.redis() as redis:
+        return set(redis.mget([work_list(b"lease", number) for number in range(PARTITIONS)]))
+
+
 async def test_killed_worker_is_replaced(victims: People, fragile_server: RunningServer) -> None:
     talk = await start_talk(victims)
+    leases = leases_of(fragile_server)
     worker = kill_worker(fragile_server, talk.customer)
     said = [await talk.say(n, f"message {n}") for n in range(2, 8)]
     assert await until_durable(talk.customer, talk.ticket) == said[-1]["seq"]
     wait_until(lambda: worker not in fragile_server.children(), "the dead worker is gone")
+    assert leases_of(fragile_server) == leases  # it has not waited for them to end
     assert [entry["seq"] for entry in await whole_log(talk.agent, talk.ticket)] == list(range(1, 10))
 
 
