@@ -30,6 +30,11 @@ from chatserver.model.person import Participant
 OPEN_KEY_SECONDS = 7 * 86_400
 REBASE_LOCK_MS = 10_000
 
+# A lock with more than a whole one left was taken before the clock jumped back: its holder may be long gone.
+_LOCK = b"""#!lua
+if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('DEL', KEYS[1]) end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+"""
 _UNLOCK = b"if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1"
 
 
@@ -334,7 +339,7 @@ class ChatLog:
 
     async def lock_rebase(self, ticket: int, token: str) -> bool:
         """One process rebuilds a chat at a time."""
-        return bool(await self.link.call(b"SET", rebase_lock(ticket), token, b"NX", b"PX", REBASE_LOCK_MS))
+        return bool(await self.link.call(b"EVAL", _LOCK, 1, rebase_lock(ticket), token, REBASE_LOCK_MS))
 
     async def unlock_rebase(self, ticket: int, token: str) -> None:
         """Lets the next one in, unless the lock has run out and is another's already."""

@@ -14,6 +14,7 @@ from redis import Redis
 
 from chatserver.broker.keys import PARTITIONS, routing
 from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
 from chatserver.stores.presence import Presence
 from chatserver.worker.leases import Leases
 from tests.support.client import PATIENCE
@@ -117,6 +118,19 @@ async def test_a_dead_workers_leases_do_not_last_as_long_as_the_clock_went_back(
             await jump(clock, BACK, redis)
         await other.renew()
         assert len(other.held()) == PARTITIONS
+
+
+async def test_a_chat_that_a_dead_process_was_rebuilding_is_not_locked_for_as_long(
+    valkey: OwnValkey, clock: FakeClock
+) -> None:
+    async with linked(valkey) as link:
+        log = ChatLog(link)
+        assert await log.lock_rebase(100_009, "dead")
+        assert not await log.lock_rebase(100_009, "other")
+        with valkey.redis() as redis:
+            await jump(clock, BACK, redis)
+        assert await log.lock_rebase(100_009, "other")
+        assert not await log.lock_rebase(100_009, "third")
 
 
 async def test_dead_nodes_and_lost_agents_are_found_although_the_clock_went_back(

@@ -148,6 +148,19 @@ async def test_paused_process_does_not_blame_redis(valkey: OwnValkey) -> None:
         assert not logs
 
 
+async def test_every_subscription_is_made_anew(proxy: RedisProxy) -> None:
+    """In batches: more than one command takes."""
+    confirmed: asyncio.Queue[bytes] = asyncio.Queue()
+    channels = {b"chat:channel:%d" % number for number in range(1_300)}
+    async with linked(proxy.url, on_subscribed=confirmed.put_nowait) as link, asyncio.timeout(PATIENCE):
+        for channel in channels:
+            link.subscribe(channel)
+        assert {await confirmed.get() for _ in channels} == channels
+        proxy.cut()
+        assert {await confirmed.get() for _ in channels} == channels
+        assert confirmed.empty()
+
+
 async def test_lost_reply_is_not_asked_for_again(valkey: OwnValkey, proxy: RedisProxy) -> None:
     async with linked(proxy.url) as link:
         proxy.lose_reply(1)
