@@ -82,12 +82,13 @@ async def test_signs_of_life_are_free(people: People) -> None:
         await agent.until("pong")
 
 
-@pytest.mark.parametrize(
-    "frame", [{"op": "ping"}, {"op": "typing", "ticket": 100_009}, {"op": "dance"}, {"op": "pull"}]
-)
+FOR_NOTHING = [{"op": "ping"}, {"op": "typing", "ticket": 100_009}, {"op": "dance"}, {"op": "pull"}]
+
+
+@pytest.mark.parametrize("frame", FOR_NOTHING, ids=lambda frame: str(frame["op"]))
 async def test_flood_of_what_costs_nothing_is_the_end(people: People, frame: dict[str, object]) -> None:
     agent = await people.staff("ben")
     with contextlib.suppress(ConnectionClosed):
-        for _ in range(20_000):
+        for _ in range(3_000):
             await agent.send(frame)
     assert await agent.closed() == 4429

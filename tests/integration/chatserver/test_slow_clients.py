@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame
 from websockets.uri import parse_uri
 
+from chatserver.hub.connection import MAX_BACKLOG_BYTES
 from tests.support.client import JSON, MSGPACK, PATIENCE, Socket, decode, new_device
 from tests.support.people import People, Talk, add_staff, position, start_talk
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +63,9 @@ class Deaf:
     """
 
     def __init__(self, server: RunningServer, pass_: str, *tickets: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port))
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", server.port))
         self.protocol = ClientProtocol(
             parse_uri(f"ws://127.0.0.1:{server.port}/ws"), origin=server.base, subprotocols=[JSON], max_size=None
         )
@@ -108,6 +112,10 @@ def memory_of_web(server: RunningServer) -> int:
     return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def slow_lines(server: RunningServer) -> list[str]:
+    return [line for line in server.log.splitlines() if "connection.slow" in line]
+
+
 async def much_is_said(talk: Talk) -> None:
     """Both sides say a lot, and each hears all of the other."""
 
@@ -141,10 +149,25 @@ async def test_nobody_waits_for_who_does_not_read(people: People, patient: Runni
         size, code = await asyncio.to_thread(one.rest)
         assert size < 2 * SAID * len(TEXT) / 2
         assert code in (4002, 1006)  # the close frame, if it had room
-    assert patient.log.count("connection.slow") >= WATCHERS
+    assert len(slow_lines(patient)) >= WATCHERS
     # One of them comes back and gets the rest from where it was.
     resumed = await people.customer_at(token, chats=[position(talk.opened)])
     assert resumed.welcome["chats"][0]["ok"] is True
+
+
+async def test_who_takes_nothing_for_ten_seconds_ends(people: People, patient: RunningServer) -> None:
+    """Also when too little waits to be too much, and long before a ping is missed."""
+    talk = await start_talk(people)
+    pass_ = await people.browser().new_pass(talk.customer.welcome["customer_token"])
+    deaf = await asyncio.to_thread(Deaf, patient, pass_, talk.ticket)
+    before = len(slow_lines(patient))
+    for n in range(2, 62):
+        await talk.say(n, TEXT)
+    await asyncio.to_thread(wait_until, lambda: len(slow_lines(patient)) > before, "it is cut off")
+    found = re.search(r"bytes=(\d+)", slow_lines(patient)[-1])
+    assert found
+    assert 0 < int(found[1]) < MAX_BACKLOG_BYTES
+    await asyncio.to_thread(deaf.rest)
 
 
 async def test_client_that_does_not_answer_ends_and_resumes(hurried: People) -> None:
