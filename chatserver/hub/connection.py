@@ -114,11 +114,12 @@ class Connection:
         out, self._out = self._out, []
         if not out or not self.open:
             return
-        if self._load() >= 1:
+        load = self._load()
+        if load >= 1:
             self.too_slow()
             return
         data = out[0] if len(out) == 1 else self.codec.join(out)
-        if self.transport.backlog() == (0, 0):
+        if not load:
             self._head = len(data)
         self.transport.send(data, binary=self.codec.binary)
 
@@ -142,7 +143,9 @@ class Connection:
         has asked for would never come through a slow line.
         """
         frames, size = self.transport.backlog()
-        return max(frames / MAX_BACKLOG_FRAMES, (size - self._head) / MAX_BACKLOG_BYTES)
+        if not frames and not size:
+            return 0.0
+        return max(frames / MAX_BACKLOG_FRAMES, (size - self._head) / MAX_BACKLOG_BYTES, 1e-9)
 
     def began(self) -> None:
         """A command is on its way."""

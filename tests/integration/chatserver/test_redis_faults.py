@@ -1,6 +1,7 @@
 """Redis dies, forgets everything, or forgets one chat. What was durable stays as it was; who writes goes on."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -277,6 +278,7 @@ async def test_lost_tail_comes_back_once_with_its_sender(people: People, without
     while 6 not in known:
         known.add((await talk.agent.until("entry", ticket=talk.ticket, epoch=reset["epoch"]))["seq"])
     assert known == {1, 2, 3, 4, 5, 6}
+    assert re.search(r"chat\.rewound +durable=4 known=6 ", without_worker.log)  # counted and reported
     with working(without_worker):
         await until_durable(talk.agent, talk.ticket)
     log = await whole_log(talk.agent, talk.ticket)
