@@ -56,6 +56,7 @@ class ClientLog:
     views: dict[int, View] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     takes: set[tuple[int, int]] = field(default_factory=set)
+    _textless: dict[tuple[int, str], str] = field(default_factory=dict)
     _commands: dict[tuple[int, int], h.Sent] = field(default_factory=dict)
 
     def feed(self, record: h.AnyRecord) -> None:
@@ -96,7 +97,13 @@ class ClientLog:
 
     def _sent(self, record: h.Sent) -> None:
         self._commands[record.ticket, record.n] = record
-        self.sent[self._key(record.ticket, record.n, record.kind, record.text)] = record
+        key = self._key(record.ticket, record.n, record.kind, record.text)
+        if not record.text:  # one of a kind at a time: an earlier number was given up when one before it was refused
+            earlier = self._textless.get((record.ticket, record.kind), key)
+            if earlier not in self.acked and earlier not in self.refused:
+                self.sent.pop(earlier, None)
+            self._textless[record.ticket, record.kind] = key
+        self.sent[key] = record
         if record.kind == "assigned":
             self.takes.add((record.ticket, record.n))
 
@@ -155,10 +162,7 @@ class ClientLog:
                 self.verdict.add(Kind.DUPLICATED, record.ticket, f"{what}; {record.text!r} was {first} before")
 
     def _place(self, view: View, claim: Claim) -> None:
-        known = view.ids.setdefault(claim.seq, claim.entry_id)
-        if known != claim.entry_id:
-            what = f"{self.device}: {claim.seq} of epoch {claim.epoch} is {known} and {claim.entry_id}"
-            self.verdict.add(Kind.RENUMBERED, claim.ticket, what)
+        view.ids[claim.seq] = claim.entry_id  # Redis may have lost the earlier one; its claim is judged on its own
         view.undurable.append(claim)
 
     def _durable(self, record: h.Durable) -> None:

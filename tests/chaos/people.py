@@ -108,6 +108,10 @@ class Scribe:
             case _:
                 pass
 
+    def forget(self, ticket: int) -> None:
+        """This client left a chat, and begins at its beginning if it ever comes back."""
+        self._run.writer.write(h.Reset(self.who, time.monotonic(), ticket, 0))
+
     def finish(self, tickets: list[int]) -> None:
         """This client stayed to the end and still reads these chats."""
         self._run.writer.write(h.Finished(self.who, time.monotonic(), tuple(tickets)))
@@ -121,7 +125,24 @@ class Person:
     def __init__(self, run: Run, name: str, credentials: Credentials) -> None:
         self.run, self.name, self.credentials = run, name, credentials
         self.scribe, self.client = self.new_client()
-        self.tickets: list[int] = []
+        self.tickets: list[int] = []  # which this person reads at the main device
+        self._said: dict[int, list[Command]] = {}  # as long as this person reads the chat
+
+    async def leave(self, ticket: int) -> None:
+        """Reads the chat no longer, once all that was said there is durable."""
+        for command in self._said.pop(ticket, ()):
+            with contextlib.suppress(RefusedError):
+                await command.durable()
+        if not self.run.calm.is_set():
+            if ticket in self.tickets:
+                self.tickets.remove(ticket)
+            self.client.detach(ticket)
+            self.scribe.forget(ticket)
+
+    def keep(self, ticket: int, command: Command) -> Command:
+        """Remembers what was said in a chat."""
+        self._said.setdefault(ticket, []).append(command)
+        return command
 
     def new_client(self) -> tuple[Scribe, ChatClient]:
         """Another device."""
@@ -139,12 +160,12 @@ class Person:
 
     async def say(self, client: ChatClient, ticket: int, *, count: int) -> None:
         """So many messages, while the chat is open; stops when it has ended, for this person at least."""
-        last: Command | None = None
+        last = None
         for _ in range(count):
             if self.run.calm.is_set() or not self.may_speak(client, ticket):
                 return
             if client.waiting < WAITING:
-                last = client.post_message(ticket, self.run.next_text())
+                last = self.keep(ticket, client.post_message(ticket, self.run.next_text()))
                 if self.run.rng.random() < 0.05:
                     client.read(ticket)
             await self.run.rest(self.run.pause)
@@ -186,11 +207,11 @@ class Customer(Person):
         if run.calm.is_set():
             return
         if rng.random() < 0.5 and self.may_speak(self.client, ticket):
-            await self.client.close_chat(ticket).acked()
+            await self.keep(ticket, self.client.close_chat(ticket)).acked()
         if not self.may_speak(self.client, ticket) and rng.random() < 0.6:
-            await self.client.rate_chat(ticket, rng.randint(1, 5)).acked()
-        if len(self.tickets) > 2 and not run.calm.is_set():
-            self.client.detach(self.tickets.pop(0))
+            await self.keep(ticket, self.client.rate_chat(ticket, rng.randint(1, 5))).acked()
+        if len(self.tickets) > 2:
+            await self.leave(self.tickets[0])
 
     async def _second_device(self, ticket: int) -> None:
         """Another tab: says something, then is closed, sometimes for good with things that nobody has heard of."""
@@ -245,7 +266,7 @@ class Agent(Person):
     async def _talk(self, ticket: int) -> None:
         run = self.run
         try:
-            await self.client.take_chat(ticket).acked()
+            await self.keep(ticket, self.client.take_chat(ticket)).acked()
             run.counts["taken"] += 1
             self.tickets.append(ticket)
             for _ in range(run.rng.randint(2, 6)):
@@ -253,18 +274,15 @@ class Agent(Person):
                 if not self.may_speak(self.client, ticket) or run.calm.is_set():
                     break
                 if run.rng.random() < 0.5:
-                    self.client.post_note(ticket, run.next_text())
+                    self.keep(ticket, self.client.post_note(ticket, run.next_text()))
             else:
-                await self.client.close_chat(ticket).acked()
+                await self.keep(ticket, self.client.close_chat(ticket)).acked()
         except RefusedError:
             pass
         finally:
             if not run.calm.is_set():
                 await run.rest(2)
-            if not run.calm.is_set():
-                if ticket in self.tickets:
-                    self.tickets.remove(ticket)
-                self.client.detach(ticket)
+            await self.leave(ticket)
             self._talks.pop(ticket, None)
 
     def may_speak(self, client: ChatClient, ticket: int) -> bool:
@@ -296,7 +314,7 @@ def unsettled(people: list[Person]) -> list[str]:
     """What has not come to an end, for who looks into it."""
     found = []
     for person in people:
-        for chat in [*person.client._chats.by_ticket.values(), *person.client._chats.by_key.values()]:
-            state = f"#{chat.state.ticket} {chat.state.phase} at {chat.state.position} durable {chat.state.durable}"
-            found += [f"{person.client.device} {state}: {c.op} n={c.n} {c.place}" for c in chat.line.commands]
+        for chat in person.client._chats.all():
+            where = f"#{chat.ticket} {chat.state.phase} at {chat.state.position} durable {chat.state.durable}"
+            found += [f"{person.client.device} {where}: {one.op} n={one.n} {one.place}" for one in chat.line.commands]
     return found[:10]

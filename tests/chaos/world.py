@@ -147,6 +147,11 @@ async def run_world(plan: Plan, folder: Path, tell: Callable[[str], None] = prin
         await _all_in_sql(cluster.workers)
         transcripts = await read_transcripts(cluster.data)
         began = time.monotonic()
+        keep = {"transcripts": transcripts, "struck": [(s.kind.name, s.begin, s.end, s.note) for s in schedule.struck]}
+        keep["losses"] = schedule.losses()
+        import pickle
+
+        (folder / f"evidence-{plan.name}.pickle").write_bytes(pickle.dumps(keep))
         verdict = check(h.read_history([history]), transcripts, schedule.losses())
         traffic = Traffic()
         for record in h.read_history([history]):
