@@ -18,6 +18,8 @@ KINDS = {
     "rate_chat": "rated",
 }
 
+REFUSED_KEPT = 16  # as many as a device may have in flight
+
 
 class RefusedError(Exception):
     """The server refused a command: it has not happened."""
@@ -54,6 +56,10 @@ class Command:
         """What it says, as it was given."""
         text: str | None = self.fields.get("text")
         return text
+
+    def says(self, entry: dict[str, Any]) -> bool:
+        """Whether the entry is this command's. Masking changes a text, and nothing else does."""
+        return self.kind == entry["kind"] and (bool(entry.get("masked")) or self.text == entry.get("text"))
 
     async def acked(self) -> dict[str, Any]:
         """Waits until it is in the log; the ack (or its own entry, when the ack was lost).
@@ -100,7 +106,7 @@ class Command:
 class Line:
     """The commands of one chat."""
 
-    __slots__ = ("commands", "flying", "held", "last_n", "next", "rewind_to")
+    __slots__ = ("commands", "flying", "held", "last_n", "next", "refused", "rewind_to")
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
@@ -108,6 +114,7 @@ class Line:
         self.next = 0  # index of the next command to send
         self.flying = 0  # sent on this connection and not answered
         self.held = 0.0  # nothing goes out before this time, and before every answer is in
+        self.refused: dict[int, Command] = {}  # the last ones, by number
         self.rewind_to: int | None = None  # the last `n` that the server has, as it said
 
     @property
@@ -161,6 +168,9 @@ class Line:
         at = self.commands.index(command)
         del self.commands[at]
         n = command.n
+        self.refused[n] = command
+        if len(self.refused) > REFUSED_KEPT:
+            del self.refused[next(iter(self.refused))]
         for behind in self.commands[at:]:
             behind.n = n
             n += 1
@@ -191,6 +201,20 @@ class Line:
                 command.place = None
         if self.commands and self.commands[0].n > last_n + 1:
             self._number(last_n + 1)
+
+    def take_back(self, entry: dict[str, Any]) -> Command | None:
+        """A command that was refused is in the log after all (Redis had lost it, SQL had not): it has its number, and
+        what had got that number goes under the next ones. None: the entry is not of a refused one.
+        """
+        refused = self.refused.get(entry["n"])
+        if refused is None or not refused.says(entry):
+            return None
+        command = Command(refused.op, refused.fields)
+        at = entry["n"] - self.commands[0].n
+        self.commands.insert(at, command)
+        self._number(self.commands[0].n if at else entry["n"])
+        self.next = min(self.next, at)
+        return command
 
     def give_away(self, command: Command) -> None:
         """Another device's `open_chat` made this chat: number 0, and the next command is this device's first."""

@@ -125,6 +125,8 @@ class Writer:
         if entry.get("device") == self._chat.chats.device:
             command = self.line.find(entry.get("n", 0))
             if command and command.place is None:
+                if not command.says(entry):
+                    command = self.line.take_back(entry) or command  # or the server has tidied its text
                 self._place(command, entry | {"op": "ack", "dup": True})
 
     def _entry(self, command: Command, ack: Frame) -> Entry:
