@@ -64,6 +64,7 @@ class _Check:
         self._tickets()
         for client in self.clients.values():
             self._promises(client)
+            self._repeats(client)
             self._decisions(client)
             self._read_all(client)
             self._complete(client)
@@ -130,12 +131,21 @@ class _Check:
             elif claim.own and entry.text and claim.key != entry.text:
                 self.verdict.add(Kind.PHANTOM, claim.ticket, f"{claim.key!r} was acked as {entry.text!r}")
 
+    def _repeats(self, client: ClientLog) -> None:
+        """Words that a reader got twice: only if Redis lost the first, and the reader has not been told yet."""
+        for first, what in client.repeats:
+            if first.durable or not self.losses.excuses(self.first_shown[first.entry_id]):
+                self.verdict.add(Kind.DUPLICATED, first.ticket, what)
+            else:
+                self.verdict.counts["came back before the reset"] += 1
+
     def _broken(self, client: ClientLog, claim: Claim) -> None:
         """The transcript does not have this entry under this number."""
         shown = self.first_shown[claim.entry_id]
         there = claim.key in self.by_text or claim.key in self.by_command
         what = f"{claim.key!r}, {claim.entry_id}, to {client.device} as {claim.seq} of epoch {claim.epoch}"
-        if claim.durable or not self.losses.excuses(shown):
+        moved = there and self.losses.moves(shown)
+        if claim.durable or not (moved or self.losses.excuses(shown)):
             word = "durable" if claim.durable else "ack" if claim.own else "entry"
             kind = Kind.RENUMBERED if there else Kind.LOST
             self.verdict.add(kind, claim.ticket, f"{word} {what}")

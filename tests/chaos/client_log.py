@@ -34,7 +34,7 @@ class View:
         self.epoch = epoch
         self.ids: dict[int, str] = {}
         self.needs: dict[int, int] = {}
-        self.texts: dict[str, int] = {}
+        self.texts: dict[str, Claim] = {}  # where each was seen first
         self.last_seen = 0
         self.undurable: list[Claim] = []
 
@@ -51,6 +51,7 @@ class ClientLog:
     sent: dict[str, h.Sent] = field(default_factory=dict)  # by key, the last time
     refused: dict[str, h.Refused] = field(default_factory=dict)
     acked: set[str] = field(default_factory=set)
+    repeats: list[tuple[Claim, str]] = field(default_factory=list)  # the same words once more, without a reset
     opened: list[tuple[str, int]] = field(default_factory=list)
     finished: tuple[int, ...] | None = None
     views: dict[int, View] = field(default_factory=dict)
@@ -157,9 +158,9 @@ class ClientLog:
         self.claims.append(claim)
         self._place(view, claim)
         if record.text:
-            first = view.texts.setdefault(record.text, record.seq)
-            if first != record.seq:
-                self.verdict.add(Kind.DUPLICATED, record.ticket, f"{what}; {record.text!r} was {first} before")
+            first = view.texts.setdefault(record.text, claim)
+            if first.entry_id != record.entry_id:
+                self.repeats.append((first, f"{what}; {record.text!r} was {first.seq} before"))
 
     def _place(self, view: View, claim: Claim) -> None:
         view.ids[claim.seq] = claim.entry_id  # Redis may have lost the earlier one; its claim is judged on its own

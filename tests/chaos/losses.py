@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ALLOWED_SECONDS = 3.0
+RECONCILE_SECONDS = 60.0
 EXCUSE_SECONDS = 30.0  # what was longer ago has nothing to do with a loss, and is judged as if there had been none
 
 
@@ -32,6 +33,12 @@ class Losses:
     def excuses(self, at: float) -> bool:
         """Whether what happened at this time may have fallen victim to a loss soon after."""
         return any(window.end >= at and self._undisturbed(at, window.begin) <= EXCUSE_SECONDS for window in self.losses)
+
+    def moves(self, at: float) -> bool:
+        """Whether the chat may still have been out of step with SQL by a loss before: what is not durable then may get
+        another number when the two are reconciled.
+        """
+        return any(window.begin <= at <= window.end + RECONCILE_SECONDS for window in self.losses)
 
     def age(self, at: float) -> float:
         """How many seconds the worker had, undisturbed, to write what happened at `at` before each later loss: the

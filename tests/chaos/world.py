@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import pickle
 import random
 import sys
 import time
@@ -20,7 +21,7 @@ from tests.chaos.faults import KINDS, Kind
 from tests.chaos.process import Process, until
 from tests.chaos.recovery import Traffic
 from tests.chaos.schedule import Schedule, Struck
-from tests.chaos.transcript import read_transcripts
+from tests.chaos.transcript import Transcript, read_transcripts
 from tests.chaos.verdict import Verdict
 
 WARM_UP_SECONDS = 2.0
@@ -61,7 +62,13 @@ class Outcome:
     chats: int = 0
     entries: int = 0
     skipped: list[str] = field(default_factory=list)
-    logs: dict[str, str] = field(default_factory=dict)
+    history: Path = Path()
+
+    @property
+    def broken(self) -> bool:
+        """Whether something is not as it has to be: the guarantee, or people who never came to rest."""
+        restless = any(self.said.get(name, 1) for name in ("unsettled", "behind", "offline", "errors", "code"))
+        return restless or not self.verdict.ok
 
 
 class Crowd:
@@ -147,22 +154,24 @@ async def run_world(plan: Plan, folder: Path, tell: Callable[[str], None] = prin
         await _all_in_sql(cluster.workers)
         transcripts = await read_transcripts(cluster.data)
         began = time.monotonic()
-        keep = {"transcripts": transcripts, "struck": [(s.kind.name, s.begin, s.end, s.note) for s in schedule.struck]}
-        keep["losses"] = schedule.losses()
-        import pickle
-
-        (folder / f"evidence-{plan.name}.pickle").write_bytes(pickle.dumps(keep))
+        _keep_evidence(folder / f"evidence-{plan.name}", transcripts, schedule)
         verdict = check(h.read_history([history]), transcripts, schedule.losses())
         traffic = Traffic()
         for record in h.read_history([history]):
             traffic.feed(record)
         tell(f"judged in {time.monotonic() - began:.1f} s")
-        logs = cluster.logs() if not verdict.ok or said.get("unsettled") or said.get("errors") else {}
+        logs = cluster.logs()
     entries = sum(len(it.entries) for it in transcripts.values())
-    outcome = Outcome(plan, verdict, schedule.struck, traffic.done(), said, len(transcripts), entries, skipped, logs)
-    for name, log in logs.items():
+    outcome = Outcome(plan, verdict, schedule.struck, traffic.done(), said, len(transcripts), entries, skipped, history)
+    for name, log in logs.items() if outcome.broken else ():
         (folder / f"{plan.name}-{name}").write_text(log)
     return outcome
+
+
+def _keep_evidence(path: Path, transcripts: dict[int, Transcript], schedule: Schedule) -> None:
+    """What the checker was given beside the history; to judge again."""
+    struck = [(one.kind.name, one.begin, one.end, one.note) for one in schedule.struck]
+    path.write_bytes(pickle.dumps({"transcripts": transcripts, "losses": schedule.losses(), "struck": struck}))
 
 
 async def _all_in_sql(workers: list[Process]) -> None:
