@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run build test screenshots check format clean lock
+.PHONY: run build test chaos screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -15,6 +15,9 @@ test: $(VENV)/developer ## Unit, contract, integration and browser tests
 	@sh scripts/ensure_chromium.sh
 	$(BIN)/python scripts/build_pages.py
 	$(BIN)/pytest
+
+chaos: $(VENV)/developer ## Break everything at random for nine minutes, and check the guarantee (tests/chaos/README.md)
+	$(BIN)/python -m tests.chaos --minutes 9
 
 screenshots: $(VENV)/developer ## Take the pictures of the README anew
 	$(BIN)/pytest tests/e2e/test_whole_chat.py -k whole --screenshots docs/images

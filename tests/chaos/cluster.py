@@ -42,10 +42,13 @@ class Node:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(seconds):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % self.port)
-                line = await reader.readline()
-                writer.close()
-                return b" 200 " in line
+                try:
+                    writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % self.port)
+                    return b" 200 " in await reader.readline()
+                finally:
+                    writer.transport.abort()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
         return False
 
 
@@ -161,7 +164,7 @@ class Cluster:
         """Where clients connect."""
         return f"ws://127.0.0.1:{self.balancer.port}/ws"
 
-    # -- the load balancer's health checks
+    # -- the load balancer's health checks, and the supervisor
 
     def _targets(self) -> list[int]:
         ports = [node.port for node in self.nodes if node.healthy] or [node.port for node in self.nodes]
@@ -174,6 +177,9 @@ class Cluster:
                 self.nodes, await asyncio.gather(*(node.is_ready() for node in self.nodes)), strict=True
             ):
                 node.healthy = ready
+            for process in self.processes:  # one that started while Redis or SQL was away has said so, and ended
+                if process.wanted and not process.running:
+                    process.start()
             await asyncio.sleep(HEALTH_SECONDS)
 
     # -- changes

@@ -30,6 +30,7 @@ class Process:
     def __init__(self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str], cwd: Path) -> None:
         self.name, self.command, self.log, self.env, self.cwd = name, command, log, dict(env), cwd
         self.paused = False
+        self.wanted = False  # a supervisor would start it again
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,6 +45,7 @@ class Process:
     def start(self) -> None:
         """Starts it; says nothing of when it is ready."""
         assert not self.running
+        self.wanted = True
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [str(part) for part in self.command],
@@ -65,6 +67,7 @@ class Process:
     async def stop(self) -> int:
         """SIGTERM, as an operator would; the exit code."""
         self.resume()
+        self.wanted = False
         self._signal(signal.SIGTERM)
         await until(lambda: not self.running, f"{self.name} ends", STOP_SECONDS)
         assert self._running
@@ -72,6 +75,7 @@ class Process:
 
     async def kill(self) -> None:
         """SIGKILL, and until its children have followed."""
+        self.wanted = False
         children = self.children() if self.running else []
         self._signal(signal.SIGKILL)
         await until(lambda: not self.running and not any(map(alive, children)), f"{self.name} is gone")

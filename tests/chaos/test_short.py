@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_guarantee_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plan = Plan("short-1", 35.0, customers=20, agents=4, rate=150, once=True, haste=0.3)
+    plan = Plan("short-1", 28.0, customers=20, agents=4, rate=150, once=True, haste=0.3)
     with capsys.disabled():
         print(f"\nchaos, seed {plan.seed}")
     outcome = await run_world(plan, tmp_path, lambda _: None)
