@@ -246,8 +246,10 @@ function takeAck(state: ChatState, ack: Ack, key?: string): ChatState {
     return known ? state : { ...state, hole: true };
   }
   if (ack.epoch === state.epoch && ack.seq <= lastSeq(state)) return { ...state, pending: without(state.pending, own.key) };
-  const entry = ownEntry(state, own, ack);
   const marked = changePending(state, own.key, { n: ack.n, status: "sent" });
+  // Staff become a participant by their first note, and only a page says as whom.
+  if (!state.info?.me) return { ...marked, hole: true };
+  const entry = ownEntry(state, own, ack);
   return takeEntries(marked, [entry]);
 }
 

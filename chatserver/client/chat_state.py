@@ -86,6 +86,33 @@ class ChatState:
         """Whether this page says that the history was rebuilt (the one of `take_chat` does not say `reset` then)."""
         return "reset" in page or (self.last is not None and page["epoch"] != self.epoch)
 
+    def own_entry(self, ack: Frame, *, kind: str, fields: dict[str, Any], device: str) -> Entry | None:
+        """The entry that an ack stands for, which does not come a second time; to be given to `take_entry`.
+
+        None: only a page can show it. It was accepted too long ago for the ack to say where, or the reader has become a
+        participant by it and does not know as whom.
+        """
+        myself: Frame = next((one for one in self.info.get("participants", ()) if one["participant"] == self.me), {})
+        if not ack.get("entry_id") or not myself:
+            return None
+        entry = {name: ack[name] for name in ("ticket", "epoch", "seq", "prev", "at", "entry_id", "n")} | {
+            "audience": "staff" if kind == "note" else "all",
+            "kind": kind,
+            "role": myself["role"],
+            "participant": self.me,
+            "device": device,
+        }
+        if "name" in myself:
+            entry["name"] = myself["name"]
+        text = ack.get("text", fields.get("text"))
+        if text is not None:
+            entry["text"] = text
+        if kind == "closed":
+            entry["data"] = {"reason": "agent" if self.staff else "customer"}
+        elif kind == "rated":
+            entry["data"] = {"rating": fields["rating"]}
+        return entry
+
     # -- what came
 
     def take_entry(self, entry: Entry) -> list[Entry]:

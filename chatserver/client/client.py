@@ -204,8 +204,10 @@ class ChatClient:
     def read(self, ticket: int, seq: int | None = None) -> None:
         """Everything up to here (by default the last entry) was seen."""
         state = self.state(ticket)
-        if state:
-            self._uplink.signal({"op": "read", "ticket": ticket, "seq": state.seq if seq is None else seq})
+        if state and state.me and self.online:
+            seq = state.seq if seq is None else seq
+            self._uplink.signal({"op": "read", "ticket": ticket, "seq": seq})
+            state.take_event({"type": "read", "participant": state.me, "seq": seq})  # the server tells the others only
 
     def typing(self, ticket: int) -> None:
         """About to say something; at most every 3 s."""

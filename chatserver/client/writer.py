@@ -94,10 +94,14 @@ class Writer:
         self._place(command, ack)
         if page:
             reader.fill(page)
-        elif reader.attached and ack.get("entry_id"):
-            reader.take_own(self._entry(command, ack))
         elif reader.attached:
-            reader.look()
+            entry = reader.state.own_entry(
+                ack, kind=command.kind, fields=command.fields, device=self._chat.chats.device
+            )
+            if entry:
+                reader.take_own(entry)
+            else:
+                reader.look()
 
     def _opened(self, command: Command, ack: Frame) -> None:
         """From now on the chat has its name, and its claim to that."""
@@ -128,29 +132,6 @@ class Writer:
                 if not command.says(entry):
                     command = self.line.take_back(entry) or command  # or the server has tidied its text
                 self._place(command, entry | {"op": "ack", "dup": True})
-
-    def _entry(self, command: Command, ack: Frame) -> Entry:
-        """The ack stands for our own entry, which does not come a second time: this is that entry."""
-        state, chats = self._chat.reader.state, self._chat.chats
-        me = state.me or ""
-        myself: Frame = next((one for one in state.info.get("participants", ()) if one["participant"] == me), {})
-        entry = {name: ack[name] for name in ("ticket", "epoch", "seq", "prev", "at", "entry_id", "n")} | {
-            "audience": "staff" if command.kind == "note" else "all",
-            "kind": command.kind,
-            "role": myself.get("role", "agent" if chats.staff else "customer"),
-            "participant": me,
-            "device": chats.device,
-        }
-        if "name" in myself:
-            entry["name"] = myself["name"]
-        text = ack.get("text", command.text)
-        if text is not None:
-            entry["text"] = text
-        if command.kind == "closed":
-            entry["data"] = {"reason": "agent" if chats.staff else "customer"}
-        elif command.kind == "rated":
-            entry["data"] = {"rating": command.fields["rating"]}
-        return entry
 
     # -- refusals
 
