@@ -281,10 +281,12 @@ function ownEntry(state: ChatState, own: Pending, ack: Ack): LogEntry {
 }
 
 function takePage(state: ChatState, page: Page): ChatState {
-  const fresh = page.reset || page.top >= state.top || !state.info;
-  const reads = page.reset ? page.reads : mergeReads(state.reads, page.reads);
+  // The page of `take_chat` does not say `reset`: it was asked for without a position.
+  const reset = page.reset || (state.log.length > 0 && page.epoch !== state.epoch);
+  const fresh = reset || page.top >= state.top || !state.info;
+  const reads = reset ? page.reads : mergeReads(state.reads, page.reads);
   const durable =
-    page.reset || page.epoch !== state.durable.epoch
+    reset || page.epoch !== state.durable.epoch
       ? { epoch: page.epoch, seq: page.state.durable }
       : { epoch: page.epoch, seq: Math.max(state.durable.seq, page.state.durable) };
   const kept = state.early.filter((entry) => entry.epoch === page.epoch);
@@ -299,7 +301,7 @@ function takePage(state: ChatState, page: Page): ChatState {
     hole: false,
     more: page.more,
   };
-  if (page.reset) next = { ...next, log: [], pending: [...lostCommands(state, page), ...next.pending.map(unsent)] };
+  if (reset) next = { ...next, log: [], pending: [...lostCommands(state, page), ...next.pending.map(unsent)] };
   return takeEntries(next, page.entries);
 }
 

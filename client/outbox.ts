@@ -174,6 +174,11 @@ export class Outbox {
     if (this.items.length !== before) this.save();
   }
 
+  /** Whether something was acknowledged in another history of this chat. */
+  isOfAnotherEpoch(ticket: number, epoch: number): boolean {
+    return this.of(String(ticket)).some(({ acked }) => acked !== undefined && acked.epoch !== epoch);
+  }
+
   /** The server lost the newest entries of a chat: what was not durable is to be sent again. */
   reset(ticket: number): void {
     for (const item of this.of(String(ticket))) item.acked = undefined;

@@ -291,11 +291,12 @@ export class ChatSocket implements Line {
   }
 
   private takePage(page: Page): void {
-    if (page.reset) this.outbox.reset(page.ticket);
+    const reset = page.reset || this.outbox.isOfAnotherEpoch(page.ticket, page.epoch);
+    if (reset) this.outbox.reset(page.ticket);
     for (const entry of page.entries) this.outbox.seen({ ...entry, ticket: page.ticket }, this.device);
     this.outbox.durable(page.ticket, page.epoch, page.state.durable);
     this.options.events.page?.(page);
-    if (page.reset) this.delivery.flush();
+    if (reset) this.delivery.flush();
   }
 
   private takeWelcome(welcome: Welcome): void {

@@ -65,7 +65,7 @@ class Reader:
         self.connection = connection
         self.staff = connection.person.staff
         self.me: Participant | None = None
-        self.last = 0
+        self.epoch = self.last = 0  # of the newest entry that it has been given
         self._held: list[tuple[bytes, Encoded]] | None = []
 
     def give(self, payload: bytes, encoded: Encoded) -> None:
@@ -211,9 +211,12 @@ class Feed:
         known, top = self._last or 0, page.chat.seq
         log.warning("chat.rewound", ticket=self.ticket, known=known, top=top, durable=page.chat.durable)
         self._counters["rewound"] += max(0, known - top)
+        rebuilt = self._epoch != page.chat.epoch
         self._epoch, self._last, self._last_id = page.chat.epoch, page.chat.seq, page.last_id
         for reader in list(self.readers.values()):
-            self.on_reset(reader, page)
+            # One that came since then has a page of the new history, and perhaps acks that this page is too old for.
+            if not (rebuilt and reader.epoch == page.chat.epoch and reader.last >= page.chat.seq):
+                self.on_reset(reader, page)
 
     def on_reset(self, reader: Reader, page: ChatPage) -> None:
         """Replaced by the hub, which knows how a page is shown."""

@@ -168,7 +168,7 @@ class Hub:
             if feed.readers.get(connection) is reader:
                 self._leave(feed, connection)
             raise
-        reader.last = page.chat.seq
+        reader.epoch, reader.last = page.chat.epoch, page.chat.seq
         feed.begin(page.chat.epoch, page.chat.seq, page.last_id)
         return view, reader
 
@@ -278,10 +278,15 @@ class Hub:
     def _reset(self, reader: Reader, page: ChatPage) -> None:
         connection = reader.connection
         me = page.chat.participant_of(connection.person.id)
-        reader.me, reader.last = me, page.chat.seq
+        reader.me, reader.epoch, reader.last = me, page.chat.epoch, page.chat.seq
         state = page.chat.view(me=me.id if me else None, staff=reader.staff)
         page = cut(ChatPage(page.chat, True, page.events, page.more), PAGE_BYTES, staff=reader.staff)
         connection.offer_frame(show(page, person=connection.person, state=state, connection=connection, id=None))
+        if page.chat.state == "queued" and not reader.staff:
+            # Its place has to be asked for: an event brings it, once the chat is on the waiting list again.
+            places = self._places_of(page.chat.info.department)
+            places.add(page.chat.ticket, 0, 0)
+            places.changed(None)
 
     # -- topics
 

@@ -133,7 +133,7 @@ def python_view(of: Reader, tape: list[Frame]) -> Frame:
         "log": [_core(entry) for entry in state.log],
         "durable": state.durable,
         "reads": state.reads,
-        "info": _facts(state.info, of),
+        "info": _facts(state.info),
     }
 
 
@@ -145,7 +145,7 @@ def page_view(of: Reader, tape: list[Frame], reducer: Reducer) -> Frame:
         "log": [_core(entry) for entry in view["log"]],
         "durable": (view["durable"]["epoch"], view["durable"]["seq"]),
         "reads": view["reads"],
-        "info": _facts(view["info"], of),
+        "info": _facts(view["info"]),
     }
 
 
@@ -153,9 +153,9 @@ def _core(entry: Frame) -> Frame:
     return {name: entry[name] for name in CORE if entry.get(name) is not None}
 
 
-def _facts(info: Frame, of: Reader) -> Frame:
-    """`closing` becomes `closed` without an entry; staff hear of the place in the queue from the queue itself."""
-    facts = {name: value for name, value in info.items() if name not in ("durable", *(("queue",) if of.staff else ()))}
+def _facts(info: Frame) -> Frame:
+    """`closing` becomes `closed` without an entry. The place in the queue is the department's affair: a hint."""
+    facts = {name: value for name, value in info.items() if name not in ("durable", "queue")}
     facts["state"] = "closed" if info["state"] == "closing" else info["state"]
     facts["participants"] = sorted(info["participants"], key=lambda one: str(one["participant"]))
     return facts
