@@ -26,6 +26,7 @@ from transcripts.entry import ChatBatch, Entry
 
 EVERY_SECONDS = 0.25
 CHATS_A_PARTITION = 200
+CHATS_AT_ONCE = 128  # in one transaction: the first need not wait for the last, and a lock is held for a moment
 ENTRIES_A_CHAT = 500
 LEFT_ALONE_SECONDS = 5.0
 BUSY_SECONDS = 0.5  # another process is putting the chat right, or it was right already
@@ -80,8 +81,10 @@ class Persister:
                 again.
         """
         tickets = await self._dirty_tickets()
-        if not tickets:
-            return 0
+        parts = (tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE))
+        return sum([await self._persist(part) for part in parts])
+
+    async def _persist(self, tickets: list[int]) -> int:
         read = await asyncio.gather(*(self._read(ticket) for ticket in tickets), return_exceptions=True)
         gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
         held = set(self._leases.held())  # still: reading may have taken long, or this process was stopped
