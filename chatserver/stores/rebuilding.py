@@ -159,7 +159,7 @@ class Rebuilding:
         if not await self._log.replace(live, token, survivors.events, _flat(survivors.meta)):
             return False
         log.warning(
-            "chat.rewound",
+            "chat.reconciled",
             ticket=live.ticket,
             log=live.seq,
             record=recorded.last_seq,

@@ -77,7 +77,7 @@ async def test_log_that_lost_its_tail_gets_it_back(stage: Backstage) -> None:
     with capture_logs() as logs:
         await reconciler.run_once()
     assert (await stage.live(ticket)).seq == 3
-    rewound = next(line for line in logs if line["event"] == "chat.rewound")
+    rewound = next(line for line in logs if line["event"] == "chat.reconciled")
     assert (rewound["ticket"], rewound["log"], rewound["record"], rewound["appended_again"]) == (ticket, 2, 3, 0)
     assert (await stage.send(customer, ticket, 2, "two")).dup
 
