@@ -11,6 +11,7 @@ import structlog
 
 from chatserver.broker.event import event_seq
 from chatserver.broker.log import ChatLog, MissingChat, body_hash
+from chatserver.broker.repair import LogRepair
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.ids import new_epoch, new_token
 from chatserver.model.chat import ChatInfo, LiveChat, encode_info
@@ -38,6 +39,7 @@ class Rebuilding:
 
     def __init__(self, chat_log: ChatLog, store: Store, directory: Directory) -> None:
         self._log, self._store, self._directory = chat_log, store, directory
+        self._repair = LogRepair(chat_log)
         self._holes: dict[int, int] = {}  # what was told about already: the persister meets it every few seconds
 
     async def rebase(self, ticket: int) -> None:
@@ -51,7 +53,7 @@ class Rebuilding:
         """
         await self._check_recorded(ticket)
         token = new_token()
-        while not await self._log.lock_rebase(ticket, token):
+        while not await self._repair.lock_rebase(ticket, token):
             if await self._log.exists(ticket):
                 return
             await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
@@ -60,7 +62,7 @@ class Rebuilding:
                 await self._fill(ticket, token)
         finally:
             # A lock left behind would hold up everybody who asks for this ticket until it runs out.
-            await self._log.unlock_rebase(ticket, token)
+            await self._repair.unlock_rebase(ticket, token)
 
     async def _check_recorded(self, ticket: int) -> None:
         """A number that nobody has costs one look, not a lock and a write."""
@@ -80,7 +82,7 @@ class Rebuilding:
             meta = await self._meta(rebased, epoch)
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        filled = await self._log.fill(ticket, token, _flat(meta))
+        filled = await self._repair.fill(ticket, token, _flat(meta))
         log.info("chat.rebased", ticket=ticket, seq=rebased.last_seq, state=rebased.chat.state, filled=filled)
 
     async def check(self, ticket: int) -> bool:
@@ -121,13 +123,13 @@ class Rebuilding:
 
     async def _put_right(self, ticket: int, *, only_if: Callable[[LiveChat, Chat], bool]) -> bool:
         token = new_token()
-        if not await self._log.lock_rebase(ticket, token):
+        if not await self._repair.lock_rebase(ticket, token):
             return False  # somebody is at it; whoever found the contradiction looks again
         try:
             for _ in range(RECONCILE_TRIES):
                 # SQL first: what is there was in the log before, so a log that is whole is never behind it.
                 recorded = await self._recorded(ticket)
-                live, events = await self._log.whole(ticket)
+                live, events = await self._repair.whole(ticket)
                 if live.durable > (recorded.last_seq if recorded else 0):
                     return await self._write_again(live, recorded)
                 if recorded is None:
@@ -140,12 +142,12 @@ class Rebuilding:
         except MissingChat:
             return False  # the next touch rebuilds it
         finally:
-            await self._log.unlock_rebase(ticket, token)
+            await self._repair.unlock_rebase(ticket, token)
 
     async def _write_again(self, live: LiveChat, recorded: Chat | None) -> bool:
         """SQL has lost what it had reported (a copy was restored): the log gives it once more, if it still can."""
         last_seq = recorded.last_seq if recorded else 0
-        first_left = await self._log.unsettle(live, last_seq)
+        first_left = await self._repair.unsettle(live, last_seq)
         if first_left is None:
             log.warning("chat.written_again", ticket=live.ticket, record=last_seq, log=live.seq)
             return True
@@ -156,7 +158,7 @@ class Rebuilding:
 
     async def _replace(self, live: LiveChat, events: list[bytes], recorded: Chat, token: str) -> bool:
         survivors = await self._survivors(live, events)
-        if not await self._log.replace(live, token, survivors.events, _flat(survivors.meta)):
+        if not await self._repair.replace(live, token, survivors.events, _flat(survivors.meta)):
             return False
         log.warning(
             "chat.reconciled",

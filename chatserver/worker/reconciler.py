@@ -15,7 +15,7 @@ import structlog
 
 from chatserver.broker.keys import chat_key, partition, routing
 from chatserver.broker.link import Link
-from chatserver.broker.log import LogHead
+from chatserver.broker.repair import LogHead, LogRepair
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.ids import new_token
 from chatserver.stores.chats import Chats
@@ -44,6 +44,7 @@ class Reconciler:
 
     def __init__(self, link: Link, chats: Chats, leases: Leases) -> None:
         self._link, self._chats, self._leases = link, chats, leases
+        self._repair = LogRepair(chats.log)
         self._walked_run = b""
         self._cursor = b""
 
@@ -86,7 +87,7 @@ class Reconciler:
         after = put_right = 0
         while page := await self._chats.store.open_chats(after=after, limit=PAGE):
             began = time.monotonic()
-            heads = await asyncio.gather(*(self._chats.log.relist(one.ticket, route=lost) for one in page))
+            heads = await asyncio.gather(*(self._repair.relist(one.ticket, route=lost) for one in page))
             wrong = [one.ticket for one, head in zip(page, heads, strict=True) if not _fits(one, head)]
             put_right += await self._put_right(wrong)
             after = page[-1].ticket
@@ -101,7 +102,7 @@ class Reconciler:
         held = set(self._leases.held())
         tickets = [ticket for ticket in map(_ticket, keys) if ticket and partition(ticket) in held]
         # Redis first: what is said to be durable then has been in SQL since.
-        heads = await asyncio.gather(*(self._chats.log.relist(ticket) for ticket in tickets))
+        heads = await asyncio.gather(*(self._repair.relist(ticket) for ticket in tickets))
         recorded = {one.ticket: one for one in await self._chats.store.heads(tickets)}
         wrong = [
             ticket

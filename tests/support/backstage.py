@@ -209,7 +209,7 @@ class Backstage:
 
     async def live(self, ticket: int) -> LiveChat:
         """The chat as Redis has it."""
-        return (await self.log.whole(ticket))[0]
+        return await self.log.head(ticket)
 
     async def entries(self, ticket: int) -> list[Entry]:
         """The chat as SQL has it."""

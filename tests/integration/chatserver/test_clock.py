@@ -15,6 +15,7 @@ from redis import Redis
 from chatserver.broker.keys import PARTITIONS, routing
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
+from chatserver.broker.repair import LogRepair
 from chatserver.stores.presence import Presence
 from chatserver.worker.leases import Leases
 from tests.support.client import PATIENCE
@@ -124,7 +125,7 @@ async def test_a_chat_that_a_dead_process_was_rebuilding_is_not_locked_for_as_lo
     valkey: OwnValkey, clock: FakeClock
 ) -> None:
     async with linked(valkey) as link:
-        log = ChatLog(link)
+        log = LogRepair(ChatLog(link))
         assert await log.lock_rebase(100_009, "dead")
         assert not await log.lock_rebase(100_009, "other")
         with valkey.redis() as redis:

@@ -182,7 +182,7 @@ async def outcome(stage: Backstage, tickets: list[int]) -> dict[str, Any]:
 async def kept(stage: Backstage, ticket: int) -> tuple[Any, ...] | None:
     if not await stage.log.exists(ticket):
         return None
-    live, _ = await stage.log.whole(ticket)
+    live = await stage.live(ticket)
     recorded = await stage.store.chat(ticket)
     assert recorded is not None
     assert (live.epoch, live.seq, live.durable) == (recorded.epoch, recorded.last_seq, recorded.last_seq)
