@@ -20,6 +20,7 @@ from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue, Step
 from chatserver.worker.leases import Leases
+from transcripts.errors import TranscriptError
 
 EVERY_SECONDS = 1.0
 PATIENCE_MS = 2_000  # who opened the chat does the next step within a few ms
@@ -50,13 +51,20 @@ class Sweeper:
         """One round.
 
         Raises:
-            UnavailableError: Redis does not answer, or the database for a chat that needs it; the others were done.
+            UnavailableError, transcripts.errors.StoreUnavailableError: Redis does not answer, or the database for a
+                chat that needs it; the others were done.
         """
         held = self._leases.held()
         if not held:
             return
         seconds, micros = await self._link.call(b"TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
+        parts = [self._agree_all(held, now)]
+        if 0 in held:  # the routing slot has no partition: whoever has the first does it
+            parts += [self._complete_all(now), self._release_lost()]
+        await _all(parts)
+
+    async def _agree_all(self, held: list[int], now: int) -> None:
         lists = await asyncio.gather(
             *(self._log.work(b"todo", number, until=now - PATIENCE_MS, limit=50) for number in held)
         )
@@ -64,9 +72,9 @@ class Sweeper:
         await _all(map(self._agree, tickets))
         if tickets:
             log.info("sweeper.agreed", chats=len(tickets))
-        if 0 in held:  # the routing slot has no partition: whoever has the first does it
-            await _all(self._complete(step) for step in await self._queue.overdue(now))
-            await self._release_lost()
+
+    async def _complete_all(self, now: int) -> None:
+        await _all(map(self._complete, await self._queue.overdue(now)))
 
     async def _agree(self, ticket: int) -> None:
         try:
@@ -91,14 +99,15 @@ class Sweeper:
             log.warning("node.lost", nodes=dead)
         for agent_id in lost:
             released = await self._releasing.release(agent_id)
-            log.warning("agent.lost", agent=agent_id, chats=released)
+            if released:
+                log.warning("agent.lost", agent=agent_id, chats=released)
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:
     """A few at a time; one that cannot be done does not hold up the others.
 
     Raises:
-        UnavailableError: from one of them, once all were tried.
+        Exception: of one of them, once all were tried; one that nobody expects before one that passes.
     """
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -107,8 +116,7 @@ async def _all(steps: Iterable[Awaitable[None]]) -> None:
             await step
 
     results = await asyncio.gather(*map(one, steps), return_exceptions=True)
-    for error in filter(None, results):
-        if not isinstance(error, UnavailableError):
-            raise error
-    for error in filter(None, results):
-        raise error
+    errors = [error for error in results if error]
+    errors.sort(key=lambda error: isinstance(error, (UnavailableError, TranscriptError)))
+    if errors:
+        raise errors[0]

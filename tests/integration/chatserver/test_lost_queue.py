@@ -1,5 +1,6 @@
 """Redis forgets the queue and who has what: both come back with the chats, and consoles notice without a reload."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from chatserver.broker.keys import routing
 from tests.support.client import Socket
 from tests.support.log import until_durable
 from tests.support.people import People, open_chat, start_talk
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -74,14 +75,12 @@ async def test_agent_who_was_gone_when_redis_forgot_loses_the_chat_all_the_same(
     await until_durable(talk.customer, talk.ticket)
     await talk.agent.cut()
     with fragile_server.redis() as redis:
-        while redis.zscore(routing("away"), agent_id) is None:
-            await talk.customer.round_trip()
+        await asyncio.to_thread(wait_until, lambda: redis.zscore(routing("away"), agent_id) is not None, "she is away")
         redis.flushall()
         assert redis.zscore(routing("away"), agent_id) is None
         victims.cookies.clear()
         await talk.customer.call("pull", ticket=talk.ticket)
-        while redis.zscore(routing("away"), agent_id) is None:
-            await talk.customer.round_trip()
+        await asyncio.to_thread(wait_until, lambda: redis.zscore(routing("away"), agent_id) is not None, "she is away")
 
 
 async def test_taking_again_after_everything_was_rebuilt(victims: People, fragile_server: RunningServer) -> None:
