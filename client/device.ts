@@ -21,11 +21,13 @@ export async function claimDevice(
   scope: string,
   store: Store,
   locks: Locks | undefined = navigator.locks,
+  { shared = true } = {},
 ): Promise<DeviceClaim> {
   const fresh = (): DeviceClaim => ({ device: randomId(), store: memoryStore(), release() {} });
   if (!locks || !store.lasting) return fresh();
   const listKey = `${scope}.devices`;
   for (const device of store.get<string[]>(listKey) ?? []) {
+    if (!shared && device === store.get<string>(sharedKey(scope))) continue; // it may come back for it
     const release = await hold(locks, `${scope}.device.${device}`).catch(() => undefined);
     if (release) return { device, store, release };
   }
@@ -36,12 +38,14 @@ export async function claimDevice(
   return { device, store, release };
 }
 
+const sharedKey = (scope: string): string => `${scope}.device`;
+
 /**
  * The device of the tab that has the socket for all. It is always the same, and taken from a tab that is no longer the one; but first
  * come devices with messages that nobody else will send, left by tabs that had to be on their own.
  */
 export async function claimSharedDevice(scope: string, store: Store, locks: Locks = navigator.locks): Promise<DeviceClaim> {
-  const key = `${scope}.device`;
+  const key = sharedKey(scope);
   const shared = store.get<string>(key);
   const waiting = (device: string) => Boolean(store.get<{ items?: unknown[] }>(outboxKey(scope, device))?.items?.length);
   const stored = store.get<string[]>(`${scope}.devices`) ?? [];

@@ -100,7 +100,12 @@ export class FakeBrowser {
   }
 
   private say(from: Listener, data: any): void {
-    if (this.muted || this.dead.has(from.tab)) return;
+    if (this.muted) return;
+    // Timers of a killed or frozen tab still run in a test.
+    this.run(from.tab, () => this.deliver(from, data));
+  }
+
+  private deliver(from: Listener, data: any): void {
     if (data.m === "letter") this.letters.push([from.name, data]);
     const deaf = this.deafTab;
     for (const to of this.listeners) {
@@ -118,6 +123,10 @@ export class FakeBrowser {
   }
 
   private request(tab: string, name: string, rest: any[]): Promise<unknown> {
+    return new Promise((resolve, reject) => this.run(tab, () => this.ask(tab, name, rest).then(resolve, reject)));
+  }
+
+  private ask(tab: string, name: string, rest: any[]): Promise<unknown> {
     const callback = rest.pop() as (lock: object | null) => Promise<unknown> | unknown;
     const { ifAvailable, steal, signal } = (rest[0] ?? {}) as LockOptions;
     return new Promise((resolve, reject) => {

@@ -36,6 +36,7 @@ export class Follower {
   private term = 0;
   private count = 0;
   private askedAt = 0;
+  private writtenAt = 0;
   private questionId = 0;
   private questions = new Map<number, Waiting>();
   /** Written here and not in the outbox of the tab with the socket yet. */
@@ -90,7 +91,8 @@ export class Follower {
   }
 
   post(command: ChatCommand, chat = chatName(command)): OutboxItem {
-    const letter = { key: randomId(), chat, at: Date.now(), command: withoutTicket(command) };
+    this.writtenAt = Math.max(Date.now(), this.writtenAt + 1); // letters are read in the order of their times, also when clocks jump
+    const letter = { key: randomId(), chat, at: this.writtenAt, command: withoutTicket(command) };
     const item: OutboxItem = { ...letter, n: 0 };
     this.options.letters.put(letter);
     this.letters.set(letter.key, item);

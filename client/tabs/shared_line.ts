@@ -4,18 +4,20 @@
  */
 
 import type { LineHooks } from "../chats";
-import { claimSharedDevice, type DeviceClaim } from "../device";
+import { claimDevice, claimSharedDevice, type DeviceClaim } from "../device";
 import type { LineOptions } from "../open_line";
 import type { Letter, OutboxItem } from "../outbox";
 import type { Ack, ChatCommand, Limits, Query } from "../protocol";
 import { randomId } from "../random";
 import { CommandError, ConnectionLostError, type Line, type SocketEvents, type SocketStatus } from "../socket";
-import { memoryStore } from "../storage";
-import { Channel } from "./channel";
+import { Channel, PATIENCE_MS } from "./channel";
 import { Follower } from "./follower";
 import { Leader, type LeaderOptions, TOLD } from "./leader";
 import { Leadership, type Locks } from "./leadership";
 import { Letters } from "./letters";
+
+/** Tabs that cannot hear each other steal from each other again and again, this quickly. */
+const DEAF_MS = 4 * PATIENCE_MS;
 
 export class SharedLine implements Line {
   private readonly tab = randomId();
@@ -27,8 +29,8 @@ export class SharedLine implements Line {
   private hooks?: LineHooks;
   private claim?: DeviceClaim;
   private started = false;
-  /** Stole the socket from a tab that it has never heard. */
-  private deaf = false;
+  /** When this tab stole the socket from one that it has never heard. */
+  private deafAt = -Infinity;
   private closed = false;
   /** Called once this tab has the socket, or has heard from the one that has it. */
   private settled: () => void = () => {};
@@ -173,9 +175,10 @@ export class SharedLine implements Line {
   private async steal(): Promise<void> {
     const { role } = this;
     if (!(role instanceof Follower) || this.closed || this.leadership.held) return;
-    if (this.deaf && !role.heard) return this.beAlone();
-    this.deaf = !role.heard;
-    if (await this.leadership.steal()) await this.lead();
+    if (!role.heard && Date.now() - this.deafAt < DEAF_MS) return this.beAlone();
+    if (!(await this.leadership.steal())) return;
+    if (!role.heard) this.deafAt = Date.now();
+    await this.lead();
   }
 
   private async lead(): Promise<void> {
@@ -192,12 +195,15 @@ export class SharedLine implements Line {
   }
 
   /** The tabs of this browser cannot hear each other: a socket and a device for this one alone. */
-  private beAlone(): void {
+  private async beAlone(): Promise<void> {
     const { role, channel, letters } = this;
-    if (!(role instanceof Follower)) return;
+    const { scope, store } = this.options;
     this.leadership.release();
     channel.close();
-    this.become({ device: randomId(), store: memoryStore(), channel, letters, term: 0, reigns: () => true }, role.unsent());
+    const claim = await claimDevice(scope, store, this.locks, { shared: false });
+    if (this.closed || !(role instanceof Follower) || this.role !== role) return claim.release();
+    this.claim = claim;
+    this.become({ device: claim.device, store: claim.store, channel, letters, term: 0, reigns: () => true }, role.unsent());
   }
 
   private become(as: Pick<LeaderOptions, "device" | "store" | "channel" | "letters" | "term" | "reigns">, left: readonly Letter[]): void {

@@ -208,6 +208,21 @@ describe("when the tab with the socket goes", () => {
   });
 });
 
+describe("a letter that the store has not got yet", () => {
+  it("is said again to whoever has the socket next", async () => {
+    const [, other, socket] = await two();
+    const third = await open("three");
+    socket.say({ ...page([entry(1)]), id: socket.got("attach").at(-1).id });
+    browser.freeze("one");
+    third.chats.postMessage(TICKET, "a");
+    for (const key of store.keys("test.letter.")) store.remove(key);
+    browser.kill("one");
+    await tick();
+    expect(other.chats.socket.items()).toMatchObject([{ n: 1, command: { text: "a" } }]);
+    expect(third.chats.socket.items()).toMatchObject([{ n: 1, command: { text: "a" } }]);
+  });
+});
+
 describe("when the tab with the socket is frozen", () => {
   it("another one takes over, and the frozen one follows when it wakes up", async () => {
     const [one, other, socket] = await two();
@@ -227,14 +242,26 @@ describe("when the tab with the socket is frozen", () => {
     const before = store.get(outboxKey("test", socket.sent[0].device));
     socket.say({ op: "durable", ticket: TICKET, epoch: 7, seq: 2 });
     expect(store.get(outboxKey("test", socket.sent[0].device))).toEqual(before);
+    one.chats.postMessage(TICKET, "c"); // the first thing that it does again, before it hears anything
     browser.wake("one");
-    await tick();
-    one.chats.postMessage(TICKET, "c");
     await tick();
     expect(next.got("post_message")).toMatchObject([{ n: 2, text: "b" }, { n: 3, text: "c" }]);
     expect(socket.got("post_message")).toHaveLength(1);
     expect(one.chats.status.phase).toBe("online");
     expect(pending(one)).toEqual(["b sending", "c sending"]);
+  });
+
+  it("gives what is written in it first of all to the one that has taken over", async () => {
+    const [one, other] = await two();
+    browser.freeze("one");
+    other.chats.postMessage(TICKET, "a");
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS);
+    one.chats.postMessage(TICKET, "b");
+    browser.wake("one");
+    await tick();
+    for (const { chats } of [one, other]) {
+      expect(chats.socket.items().map(({ n, command }) => [n, "text" in command && command.text])).toEqual([[1, "a"], [2, "b"]]);
+    }
   });
 
   it("hears of it by its connection too: 4409 is not the end", async () => {
