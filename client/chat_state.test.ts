@@ -206,6 +206,28 @@ describe("the chat's own facts", () => {
     expect(live.info?.queue).toBeUndefined();
   });
 
+  it("begins again with a page of another epoch that does not say reset", () => {
+    const log = makeLog();
+    const other = log.map((entry) => ({ ...entry, epoch: 8, entry_id: `other-${entry.seq}` }));
+    const state = [pageOf(log, 0), pageOf(other, 0, { epoch: 8 })].reduce(
+      (before, page) => reduceChat(before, { type: "page", page }),
+      newChat(TICKET, "staff", DEVICE),
+    );
+    expect(state.log.map(({ entry_id }) => entry_id)).toEqual(other.map(({ entry_id }) => entry_id));
+    expect(needsPull(state)).toBe(false);
+  });
+
+  it("asks as whom it wrote when it was not in the chat before", () => {
+    const log = makeLog();
+    const page = pageOf(log, 0, { state: info({ me: undefined }) });
+    const note: ChatAction = { type: "command", key: "k", n: 9, kind: "note", text: "hm", at: 0 };
+    const ack: Ack = { op: "ack", id: 1, ticket: TICKET, n: 9, seq: 9, prev: 8, epoch: EPOCH, entry_id: "e9", at: 9_000 };
+    let state = reduceChat(newChat(TICKET, "staff", DEVICE), { type: "page", page });
+    state = reduceChat(reduceChat(state, note), { type: "ack", ack, key: "k" });
+    expect(lastSeq(state)).toBe(8);
+    expect(needsPull(state)).toBe(true);
+  });
+
   it("waits again, without an owner, when the agent was lost", () => {
     const log = makeLog();
     const released = { ...(log[7] as Entry), kind: "released", role: "system", data: { reason: "agent_lost", gen: 4 } } as Entry;

@@ -8,7 +8,7 @@ TICKET, EPOCH = 100009, 7
 
 
 def page(*, durable: int, **more: Any) -> dict[str, Any]:
-    state = {"state": "active", "durable": durable}
+    state = {"state": "active", "durable": durable, "participants": []}
     return {
         "ticket": TICKET,
         "epoch": EPOCH,
@@ -33,3 +33,42 @@ def test_durable_of_another_history_says_nothing() -> None:
     chat.take_page(page(durable=46, reset=True))
     chat.take_page(page(durable=40, reset=True, epoch=EPOCH + 1))
     assert chat.durable == (EPOCH + 1, 40)
+
+
+def entry(seq: int, *, prev: int | None = None, epoch: int = EPOCH) -> dict[str, Any]:
+    before = seq - 1 if prev is None else prev
+    who = {"participant": "cu", "role": "customer"}
+    return {"epoch": epoch, "seq": seq, "prev": before, "kind": "message", "entry_id": f"{epoch}-{seq}"} | who
+
+
+def numbers(chat: ChatState) -> list[tuple[int, int]]:
+    return [(one["epoch"], one["seq"]) for one in chat.log]
+
+
+def test_staff_take_every_number_and_customers_what_everybody_may_see() -> None:
+    staff, customer = ChatState(TICKET, staff=True), ChatState(TICKET, staff=False)
+    for chat in (staff, customer):
+        chat.take_page(page(durable=0, top=1, entries=[entry(1)]))
+        chat.take_entry(entry(3, prev=1))  # 2 is a note
+    assert numbers(staff) == [(EPOCH, 1)]
+    assert staff.needs_pull
+    assert numbers(customer) == [(EPOCH, 1), (EPOCH, 3)]
+    staff.take_entry(entry(2))
+    assert numbers(staff) == [(EPOCH, 1), (EPOCH, 2), (EPOCH, 3)]
+    assert not staff.needs_pull
+
+
+def test_a_page_of_another_history_begins_again_also_when_it_does_not_say_so() -> None:
+    chat = ChatState(TICKET, staff=True)
+    chat.take_page(page(durable=0, top=2, entries=[entry(1), entry(2)]))
+    other = page(durable=0, epoch=8, top=2, ok=True, entries=[entry(1, epoch=8), entry(2, epoch=8)])
+    assert chat.begins_again(other)
+    chat.take_page(other)
+    assert numbers(chat) == [(8, 1), (8, 2)]
+
+
+def test_an_ack_of_somebody_who_is_not_in_the_chat_yet_needs_a_page() -> None:
+    chat = ChatState(TICKET, staff=True)
+    chat.take_page(page(durable=0, top=1, entries=[entry(1)]))
+    ack = {"ticket": TICKET, "epoch": EPOCH, "seq": 2, "prev": 1, "at": 5, "entry_id": "x", "n": 1}
+    assert chat.own_entry(ack, kind="note", fields={"text": "hm"}, device="d") is None

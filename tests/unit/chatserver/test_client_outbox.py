@@ -39,3 +39,79 @@ def test_a_masked_text_is_still_the_same_command() -> None:
 def test_an_entry_that_the_server_has_tidied_is_nobody_elses() -> None:
     line = line_of("one ", "two")
     assert line.take_back(entry(1, "one")) is None
+
+
+def sent(line: Line, *, in_flight: int = 16) -> list[tuple[int, str | None]]:
+    """Everything that goes out now."""
+    found = []
+    while command := line.to_send(in_flight):
+        found.append((command.n, command.text))
+    return found
+
+
+def ack(n: int, *, epoch: int = 7) -> dict[str, Any]:
+    return {"n": n, "epoch": epoch, "seq": n + 1}
+
+
+def test_no_more_is_on_its_way_than_the_server_takes() -> None:
+    line = line_of(*"abc")
+    assert sent(line, in_flight=2) == [(1, "a"), (2, "b")]
+    line.flying -= 1
+    line.commands[0].accept(ack(1))
+    assert sent(line, in_flight=2) == [(3, "c")]
+
+
+def test_a_new_connection_repeats_what_was_not_acknowledged_under_the_same_numbers() -> None:
+    line = line_of(*"abc")
+    sent(line)
+    line.commands[0].accept(ack(1))
+    line.again()
+    assert sent(line) == [(2, "b"), (3, "c")]
+
+
+def test_the_number_of_a_refused_command_goes_to_the_next() -> None:
+    line = line_of(*"abc")
+    sent(line)
+    line.hold(1.0)
+    line.drop(line.commands[1])
+    assert sent(line) == []  # until every answer is in
+    line.commands[0].accept(ack(1))
+    line.again()
+    assert sent(line) == [(2, "c")]
+    line.add(Command("post_message", {"text": "d"}))
+    assert sent(line) == [(3, "d")]
+
+
+def test_a_gap_goes_back_to_what_the_server_has() -> None:
+    line = line_of(*"abc")
+    sent(line)
+    for command in line.commands:
+        command.accept(ack(command.n))
+    line.hold(1.0, rewind_to=1)
+    line.again()
+    assert sent(line) == [(2, "b"), (3, "c")]
+
+
+def test_only_what_is_durable_leaves_from_the_front_and_a_reset_repeats_the_rest() -> None:
+    line = line_of(*"abc")
+    sent(line)
+    a, b, c = line.commands
+    a.accept(ack(1))
+    c.accept(ack(3))
+    line.durable(8, 100)  # another history
+    assert line.commands == [a, b, c]
+    line.durable(7, 100)
+    assert a.is_durable
+    assert line.commands == [b, c]
+    line.reset()
+    line.again()
+    assert sent(line) == [(2, "b"), (3, "c")]
+
+
+def test_an_open_chat_goes_out_alone() -> None:
+    line = Line()
+    line.add(Command("open_chat", {"chat_key": "0" * 32, "text": "Hello"}))
+    line.add(Command("post_message", {"text": "more"}))
+    assert sent(line) == [(1, "Hello")]
+    line.commands[0].accept(ack(1))
+    assert sent(line) == [(2, "more")]
