@@ -139,7 +139,7 @@ class Hub:
             if topic and topic.subscribed.is_set():
                 topic.renewed()
             elif topic:
-                topic.subscribed.set()
+                topic.stands()
 
     # -- chats
 

@@ -40,6 +40,12 @@ class TopicFeed:
         """Up to where the watchers were told; None while that is not known."""
         return self._version
 
+    def stands(self) -> None:
+        """The first subscription. A listener did not wait for it: what it has told may be of before."""
+        self.subscribed.set()
+        for listener in self.listeners:
+            listener.changed(None)
+
     def push(self, payload: bytes) -> None:
         """An event of the topic. One that does not follow the last (Redis has lost versions, or all of them) makes
         everybody begin again.
