@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from tests.chaos import history as h
 from tests.chaos.chat_rules import check_transcript
-from tests.chaos.client_log import Claim, ClientLog
+from tests.chaos.client_log import Claim, ClientLog, key_of
 from tests.chaos.losses import ALLOWED_SECONDS, Losses
 from tests.chaos.transcript import Transcript
 from tests.chaos.verdict import Kind, Verdict
@@ -45,7 +45,8 @@ class _Check:
         self.verdict = Verdict()
         self.clients: dict[int, ClientLog] = {}
         self.by_text: dict[str, list[Entry]] = {}
-        self.by_command: dict[str, Entry] = {}
+        self.commands: set[str] = set()  # those without text, by whose they are
+        self.known_as: dict[str, str] = {}  # a client's first device, by each of its devices
         self.first_shown: dict[str, float] = {}
 
     def run(self, history: Iterable[h.AnyRecord]) -> Verdict:
@@ -57,7 +58,7 @@ class _Check:
             client.end()
             self.verdict.counts.update(client.counts)
         self._index()
-        takes = {(client.device, *take) for client in self.clients.values() for take in client.takes}
+        takes = {(device, *take) for one in self.clients.values() for device in one.devices for take in one.takes}
         for it in self.transcripts.values():
             check_transcript(it, self.verdict, takes)
         self._texts()
@@ -71,12 +72,14 @@ class _Check:
         return self.verdict
 
     def _index(self) -> None:
+        for client in self.clients.values():
+            self.known_as.update(dict.fromkeys(client.devices, client.device))
         for it in self.transcripts.values():
             for entry in it.entries:
                 if entry.text:
                     self.by_text.setdefault(entry.text, []).append(entry)
-                if entry.n is not None:
-                    self.by_command[f"{entry.device} {it.ticket} {entry.kind} {entry.n}"] = entry
+                if entry.device:
+                    self.commands.add(key_of(self.known_as.get(entry.device, ""), it.ticket, entry.kind))
         for client in self.clients.values():
             for claim in client.claims:
                 first = self.first_shown.get(claim.entry_id)
@@ -142,7 +145,8 @@ class _Check:
     def _broken(self, client: ClientLog, claim: Claim) -> None:
         """The transcript does not have this entry under this number."""
         shown = self.first_shown[claim.entry_id]
-        there = claim.key in self.by_text or claim.key in self.by_command
+        device, _, rest = claim.key.partition(" ")
+        there = claim.key in self.by_text or f"{self.known_as.get(device)} {rest}" in self.commands
         what = f"{claim.key!r}, {claim.entry_id}, to {client.device} as {claim.seq} of epoch {claim.epoch}"
         moved = there and self.losses.moves(shown)
         if claim.durable or not (moved or self.losses.excuses(shown)):

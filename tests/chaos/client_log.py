@@ -21,10 +21,15 @@ class Claim:
     epoch: int
     seq: int
     entry_id: str
-    key: str  # what the command said: its text, or who, kind and n
+    key: str  # what the command said: its text, or whose it is, in which chat, and its kind
     own: bool
     kind: str
     durable: bool = False
+
+
+def key_of(device: str, ticket: int, kind: str) -> str:
+    """The name of a command without text: a device says each kind once in a chat, whatever number it gets."""
+    return f"{device} {ticket} {kind}"
 
 
 class View:
@@ -47,6 +52,7 @@ class ClientLog:
     person: str = ""
     role: str = "customer"
     device: str = ""
+    devices: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     sent: dict[str, h.Sent] = field(default_factory=dict)  # by key, the last time
     refused: dict[str, h.Refused] = field(default_factory=dict)
@@ -57,7 +63,6 @@ class ClientLog:
     views: dict[int, View] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     takes: set[tuple[int, int]] = field(default_factory=set)
-    _textless: dict[tuple[int, str], str] = field(default_factory=dict)
     _commands: dict[tuple[int, int], h.Sent] = field(default_factory=dict)
 
     def feed(self, record: h.AnyRecord) -> None:
@@ -80,7 +85,9 @@ class ClientLog:
             case h.Opened():
                 self.opened.append((record.chat_key, record.ticket))
             case h.Joined():
-                self.person, self.role, self.device = record.person, record.role, record.device
+                self.person, self.role = record.person, record.role
+                self.device = self.device or record.device  # by its first one it is known here
+                self.devices.append(record.device)
             case h.Finished():
                 self.finished = record.tickets
             case _:
@@ -93,32 +100,21 @@ class ClientLog:
 
     # -- what it says
 
-    def _key(self, ticket: int, n: int, kind: str, text: str) -> str:
-        return text or f"{self.device} {ticket} {kind} {n}"
-
     def _sent(self, record: h.Sent) -> None:
         self._commands[record.ticket, record.n] = record
-        key = self._key(record.ticket, record.n, record.kind, record.text)
-        if not record.text:  # one of a kind at a time: an earlier number was given up when one before it was refused
-            earlier = self._textless.get((record.ticket, record.kind), key)
-            if earlier not in self.acked and earlier not in self.refused:
-                self.sent.pop(earlier, None)
-            self._textless[record.ticket, record.kind] = key
-        self.sent[key] = record
+        self.sent[record.text or key_of(self.device, record.ticket, record.kind)] = record
         if record.kind == "assigned":
             self.takes.add((record.ticket, record.n))
 
     def _refused(self, record: h.Refused) -> None:
-        command = self._commands.get((record.ticket, record.n))
-        key = record.text or (self._key(record.ticket, record.n, command.kind, command.text) if command else "")
-        self.refused[key] = record
+        self.refused[record.text or key_of(self.device, record.ticket, record.kind)] = record
 
     def _acked(self, record: h.Acked) -> None:
         command = self._commands.get((record.ticket, record.n))
         if command is None:
             self.verdict.add(Kind.PHANTOM, record.ticket, f"{self.device}: ack for n={record.n}, never sent")
             return
-        key = self._key(record.ticket, record.n, command.kind, command.text)
+        key = command.text or key_of(self.device, record.ticket, command.kind)
         self.acked.add(key)
         if record.seq == 0:  # accepted long ago; the server no longer says under which number
             return
@@ -151,7 +147,7 @@ class ClientLog:
             self.verdict.add(kind, record.ticket, f"{what} after {view.last_seen}")
         view.last_seen = max(record.seq, view.last_seen)
         view.needs[record.seq] = record.prev if self.role == "customer" else record.seq - 1
-        key = record.text or f"{record.device} {record.ticket} {record.kind} {record.n}"
+        key = record.text or key_of(record.device, record.ticket, record.kind)
         claim = Claim(
             record.at, record.ticket, record.epoch, record.seq, record.entry_id, key, own=False, kind=record.kind
         )

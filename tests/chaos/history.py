@@ -72,6 +72,7 @@ class Refused(Record, frozen=True, array_like=True, tag=True):
     ticket: int
     n: int
     code: str
+    kind: str
     text: str
 
 

@@ -89,7 +89,7 @@ class Scribe:
                 write(h.Reset(who, now, it.ticket, it.epoch))
             case o.Refused():
                 counts[f"refused: {it.code}"] += 1
-                write(h.Refused(who, now, it.ticket, it.n, it.code, it.text or ""))
+                write(h.Refused(who, now, it.ticket, it.n, it.code, it.kind, it.text or ""))
             case o.Connected():
                 if it.device != self.device:
                     self.device = it.device
@@ -127,6 +127,18 @@ class Person:
         self.scribe, self.client = self.new_client()
         self.tickets: list[int] = []  # which this person reads at the main device
         self._said: dict[int, list[Command]] = {}  # as long as this person reads the chat
+
+    async def come_again(self) -> bool:
+        """Whoever was told to stop (a pass or sign-in that Redis lost twice) begins anew, as another device."""
+        if self.client.stopped is None:
+            return False
+        self.run.counts["came again"] += 1
+        await self.client.stop()
+        self.tickets.clear()
+        self._said.clear()
+        self.scribe, self.client = self.new_client()
+        self.client.start()
+        return True
 
     async def leave(self, ticket: int) -> None:
         """Reads the chat no longer, once all that was said there is durable."""
@@ -189,8 +201,13 @@ class Customer(Person):
         """Until it is calm."""
         self.client.start()
         while not self.run.calm.is_set():
-            with contextlib.suppress(RefusedError):
-                await self._one_chat()
+            chat = asyncio.ensure_future(self._one_chat())
+            while not chat.done() and self.client.stopped is None:
+                await asyncio.wait([chat], timeout=1.0)
+            chat.cancel()
+            with contextlib.suppress(RefusedError, asyncio.CancelledError):
+                await chat
+            await self.come_again()
             await self.run.rest(0.5)
 
     async def _one_chat(self) -> None:
@@ -247,6 +264,11 @@ class Agent(Person):
         self.client.start()
         topic = self.client.watch(DEPARTMENT)
         while not self.run.calm.is_set():
+            if await self.come_again():
+                topic = self.client.watch(DEPARTMENT)
+                for talk in self._talks.values():
+                    talk.cancel()
+                self._talks.clear()
             for ticket in list(topic.items):
                 if len(self._talks) < self.capacity and ticket not in self._talks:
                     self._talks[ticket] = asyncio.ensure_future(self._talk(ticket))

@@ -51,7 +51,7 @@ def nobody_said_it(run: Run) -> None:
 
 def refused_but_there(run: Run) -> None:
     place = run.find(h.Acked, CUSTOMER, seq=4)
-    run.records[place] = h.Refused(CUSTOMER, run.records[place].at, TICKET, 2, "invalid", "question 0")
+    run.records[place] = h.Refused(CUSTOMER, run.records[place].at, TICKET, 2, "invalid", "message", "question 0")
 
 
 def acked_for_another(run: Run) -> None:
