@@ -133,7 +133,10 @@ class ChatState:
         self.durable = epoch, max(known, state["durable"])
         self.reads = dict(page["reads"]) if reset else _later(self.reads, page["reads"])
         self.epoch, self.more, self.hole = epoch, page["more"], False
-        self.early = {place: entry for place, entry in self.early.items() if place[0] == epoch}
+        early = {place: entry for place, entry in self.early.items() if place[0] == epoch}
+        if reset and early:  # acks of what Redis lost since, or entries newer than the page: a pull tells
+            early, self.hole = {}, True
+        self.early = early
         return self._settle(page["entries"])
 
     def take_durable(self, frame: Frame) -> bool:

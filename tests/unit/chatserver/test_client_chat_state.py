@@ -72,3 +72,14 @@ def test_an_ack_of_somebody_who_is_not_in_the_chat_yet_needs_a_page() -> None:
     chat.take_page(page(durable=0, top=1, entries=[entry(1)]))
     ack = {"ticket": TICKET, "epoch": EPOCH, "seq": 2, "prev": 1, "at": 5, "entry_id": "x", "n": 1}
     assert chat.own_entry(ack, kind="note", fields={"text": "hm"}, device="d") is None
+
+
+def test_what_was_acked_before_a_reset_is_believed_when_the_log_shows_it() -> None:
+    chat = ChatState(TICKET, staff=True)
+    chat.take_page(page(durable=0, epoch=8, top=1, entries=[entry(1, epoch=8)]))
+    chat.take_entry(entry(2))  # of a history that this client has not been told of; then Redis loses it
+    assert chat.take_page(page(durable=0, reset=True, top=1, entries=[entry(1)])) == [entry(1)]
+    assert numbers(chat) == [(EPOCH, 1)]
+    assert chat.needs_pull  # or it is newer than the page
+    chat.take_page(page(durable=0, ok=True, top=1))
+    assert not chat.needs_pull
