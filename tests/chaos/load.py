@@ -19,7 +19,6 @@ import uvloop
 from tests.chaos.history import Writer
 from tests.chaos.people import Agent, Customer, Person, Run, reads_all, unsettled
 
-SETTLE_SECONDS = 75.0
 ROOM = 1.3  # of the agents, for the customers' chats
 
 
@@ -36,7 +35,7 @@ async def run_load(options: argparse.Namespace) -> int:
     ticker = asyncio.ensure_future(_tell(run, people))
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     run.calm.set()
-    left: dict[str, Any] = await _settle(everybody)
+    left: dict[str, Any] = await _settle(everybody, options.settle)
     what = unsettled(everybody)
     for life in lives:
         life.cancel()
@@ -55,10 +54,10 @@ async def run_load(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _settle(everybody: list[Person]) -> dict[str, int]:
+async def _settle(everybody: list[Person], seconds: float) -> dict[str, int]:
     left: dict[str, int] = {}
     try:
-        async with asyncio.timeout(SETTLE_SECONDS):
+        async with asyncio.timeout(seconds):
             while any((left := reads_all(everybody)).values()):  # noqa: ASYNC110  # so much has to come true
                 await asyncio.sleep(0.2)
             await asyncio.sleep(1.0)
@@ -85,6 +84,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=10)
     parser.add_argument("--rate", type=float, default=600, help="messages a second that all together say")
     parser.add_argument("--duplicate", type=float, default=0.02)
+    parser.add_argument("--settle", type=float, default=75, help="seconds to come to rest")
     parser.add_argument("--replay", type=float, default=0.01)
     sys.exit(uvloop.run(run_load(parser.parse_args())))
 

@@ -299,6 +299,7 @@ class Agent(Person):
                     self.keep(ticket, self.client.post_note(ticket, run.next_text()))
             else:
                 await self.keep(ticket, self.client.close_chat(ticket)).acked()
+            self._go_on_regardless(ticket)
         except RefusedError:
             pass
         finally:
@@ -306,6 +307,13 @@ class Agent(Person):
                 await run.rest(2)
             await self.leave(ticket)
             self._talks.pop(ticket, None)
+
+    def _go_on_regardless(self, ticket: int) -> None:
+        """Has not noticed that the chat is somebody else's now; the server has."""
+        state = self.client.state(ticket)
+        if state is not None and state.phase == "active" and not state.is_mine:
+            for _ in range(3):
+                self.keep(ticket, self.client.post_message(ticket, self.run.next_text()))
 
     def may_speak(self, client: ChatClient, ticket: int) -> bool:
         """While the chat is ours."""

@@ -44,6 +44,9 @@ class Plan:
     once: bool = False
     haste: float = 1.0
     tree: Path | None = None
+    nodes: int = 3
+    workers: int = 2
+    settle: float = 75.0  # seconds that people have to come to rest
 
     @property
     def name(self) -> str:
@@ -84,6 +87,7 @@ class Crowd:
             "rate": plan.rate,
             "duplicate": plan.duplicate,
             "replay": plan.replay,
+            "settle": plan.settle,
         }
         command = [sys.executable, "-m", "tests.chaos.load", cluster.address, str(history)]
         command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
@@ -136,7 +140,8 @@ async def run_world(plan: Plan, folder: Path, tell: Callable[[str], None] = prin
     history = folder / f"history-{plan.name}"
     history.unlink(missing_ok=True)
     rng = random.Random(plan.seed)
-    async with Cluster(strict=plan.strict, agents=plan.agents, rng=rng, tree=plan.tree) as cluster:
+    size = {"node_count": plan.nodes, "worker_count": plan.workers, "agents": plan.agents}
+    async with Cluster(strict=plan.strict, rng=rng, tree=plan.tree, **size) as cluster:
         kinds = [kind for kind in plan.kinds if cluster.disk_can_be_filled or kind.name != "disk of SQL full"]
         skipped = [kind.name for kind in plan.kinds if kind not in kinds]
         schedule = Schedule(cluster, kinds, seed=plan.seed, tell=tell, haste=plan.haste)
