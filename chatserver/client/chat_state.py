@@ -134,8 +134,9 @@ class ChatState:
         self.reads = dict(page["reads"]) if reset else _later(self.reads, page["reads"])
         self.epoch, self.more, self.hole = epoch, page["more"], False
         early = {place: entry for place, entry in self.early.items() if place[0] == epoch}
-        if reset and early:  # acks of what Redis lost since, or entries newer than the page: a pull tells
-            early, self.hole = {}, True
+        if reset:  # acks of what Redis lost since, or entries newer than the page: then a pull tells
+            self.hole = any(seq > page["top"] for _, seq in early)
+            early = {}
         self.early = early
         return self._settle(page["entries"])
 
