@@ -71,6 +71,7 @@ def _world(one: Outcome) -> dict[str, Any]:
         "unsettled": one.said.get("unsettled", -1),
         "behind": one.said.get("behind", -1),
         "people_errors": one.said.get("errors", []),
+        "what_is_unsettled": one.said.get("what", []),
         "clients": {name: count for name, count in said.items() if ":" in name or name in ("bye", "agent away")},
     }
 
@@ -92,7 +93,7 @@ def show(seed: str, outcomes: Sequence[Outcome], console: Console) -> None:
     table = Table("", *found["worlds"], title="What came of it")
     rows = {name: [world[name] for world in found["worlds"].values()] for name in next(iter(found["worlds"].values()))}
     for name, values in rows.items():
-        if name not in ("clients", "people_errors"):
+        if name not in ("clients", "people_errors", "what_is_unsettled"):
             table.add_row(name.replace("_", " "), *map(_cell, values))
     console.print(table)
     verdict = "[bold green]The guarantee held.[/]" if not found["violations"] else "[bold red]It did not hold:[/]"
