@@ -129,7 +129,8 @@ class ChatState:
             self.log, self.last = [], None
         if reset or page["top"] >= self.top or not self.info:
             self.info, self.top = dict(state), page["top"]
-        known = self.durable[1] if self.durable[0] == epoch else 0  # also when an older page comes behind the news
+        # A reset may keep the epoch (Redis lost its tail): under these numbers others may be durable.
+        known = self.durable[1] if self.durable[0] == epoch and not reset else 0
         self.durable = epoch, max(known, state["durable"])
         self.reads = dict(page["reads"]) if reset else _later(self.reads, page["reads"])
         self.epoch, self.more, self.hole = epoch, page["more"], False

@@ -12,6 +12,8 @@ from chatserver.client.outbox import Command, Line
 from chatserver.client.reader import Reader
 from chatserver.client.writer import Writer
 
+DURABLE_SECONDS = 10.0  # ten times what it takes
+
 Answered = Callable[[Frame], None]
 
 
@@ -76,6 +78,8 @@ class Chats:
         self.by_ticket: dict[int, Chat] = {}
         self.by_key: dict[str, Chat] = {}
         self._ready: list[Chat] = []  # may have something to send
+        self._waiting: dict[int, Command] = {}  # what each chat was waiting for when it was last looked at
+        self._asking: asyncio.TimerHandle | None = None
 
     def open(self, key: str, fields: dict[str, Any]) -> Command:
         """A new chat with its first message."""
@@ -156,6 +160,23 @@ class Chats:
                 chat.reader.fetch("attach")
         self._ready = self.all()
         self.flush()
+        if self._asking is None:
+            self._asking = self.loop.call_later(DURABLE_SECONDS, self._ask_for_durable)
+
+    def _ask_for_durable(self) -> None:
+        """A `durable` may have been lost, or told before a page that was older: the log knows, whoever waits asks."""
+        self._asking = None
+        if not self.uplink.online:
+            return
+        waiting: dict[int, Command] = {}
+        for ticket, chat in self.by_ticket.items():
+            first = chat.line.commands[0] if chat.line.commands else None
+            if first and first.place:
+                waiting[ticket] = first
+                if self._waiting.get(ticket) is first:
+                    chat.reader.fetch("pull")
+        self._waiting = waiting
+        self._asking = self.loop.call_later(DURABLE_SECONDS, self._ask_for_durable)
 
     def take_entry(self, entry: Frame) -> None:
         """An entry of a chat."""
