@@ -58,7 +58,11 @@ class Reader:
     async def pull_rest(self) -> None:
         """Until the last page is not full."""
         while self.state().more:
-            self.took(await self.socket.call("pull", ticket=self.ticket, **self.state().position))
+            await self.pull()
+
+    async def pull(self) -> None:
+        """What is missing after the last entry."""
+        self.took(await self.socket.call("pull", ticket=self.ticket, **self.state().position))
 
     async def fresh(self) -> list[Frame]:
         """A snapshot of now."""
@@ -132,7 +136,7 @@ def python_view(of: Reader, tape: list[Frame]) -> Frame:
         "whole": not state.needs_pull and not state.more,
         "log": [_core(entry) for entry in state.log],
         "durable": state.durable,
-        "reads": state.reads,
+        "reads": _others(state.reads, state.info),
         "info": _facts(state.info),
     }
 
@@ -144,13 +148,18 @@ def page_view(of: Reader, tape: list[Frame], reducer: Reducer) -> Frame:
         "whole": not (view["needs_pull"] or view["more"] or view["pending"] or view["early"]),
         "log": [_core(entry) for entry in view["log"]],
         "durable": (view["durable"]["epoch"], view["durable"]["seq"]),
-        "reads": view["reads"],
+        "reads": _others(view["reads"], view["info"]),
         "info": _facts(view["info"]),
     }
 
 
 def _core(entry: Frame) -> Frame:
     return {name: entry[name] for name in CORE if entry.get(name) is not None}
+
+
+def _others(reads: dict[str, int], info: Frame) -> dict[str, int]:
+    """Nobody is told how far they have read themselves; after a reset an older page may know less of it."""
+    return {participant: seq for participant, seq in reads.items() if participant != info.get("me")}
 
 
 def _facts(info: Frame) -> Frame:

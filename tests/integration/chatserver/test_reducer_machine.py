@@ -233,6 +233,8 @@ class OneChat(RuleBasedStateMachine):
         while True:
             await reader.socket.round_trip()
             reader.take_in()
+            if reader.state().needs_pull:
+                await reader.pull()  # as every client does after a moment
             snapshot = python_view(reader, await reader.fresh())
             if python_view(reader, reader.tape) == snapshot or time.monotonic() > deadline:
                 break
