@@ -123,6 +123,15 @@ describe("the order of a chat", () => {
     expect(needsPull(state)).toBe(true);
   });
 
+  it("believes only pages after a reset", () => {
+    const log = makeLog().filter((entry) => entry.audience === "all");
+    const lost = { ...(log[5] as Entry), seq: 9, prev: 8, entry_id: "lost" }; // acknowledged, then lost by Redis, under the same epoch
+    const state = run([{ type: "entry", entry: { ...lost, prev: 7 } }, { type: "page", page: { ...pageOf(log.slice(0, 3), 0), ok: undefined, reset: true } }]);
+    expect(texts(state)).not.toContain(lost.text);
+    expect(state.early).toEqual([]);
+    expect(needsPull(state)).toBe(true);
+  });
+
   it("counts kinds it does not know", () => {
     const log = makeLog();
     const strange = { ...(log[3] as Entry), kind: "sparkle" } as unknown as Entry;

@@ -289,7 +289,8 @@ function takePage(state: ChatState, page: Page): ChatState {
     reset || page.epoch !== state.durable.epoch
       ? { epoch: page.epoch, seq: page.state.durable }
       : { epoch: page.epoch, seq: Math.max(state.durable.seq, page.state.durable) };
-  const kept = state.early.filter((entry) => entry.epoch === page.epoch);
+  // After a reset only pages say what is in the log: of what came before it, Redis may have lost some again, under the same numbers.
+  const kept = reset ? [] : state.early.filter((entry) => entry.epoch === page.epoch);
   let next: ChatState = {
     ...state,
     reads,
@@ -298,7 +299,7 @@ function takePage(state: ChatState, page: Page): ChatState {
     top: fresh ? page.top : state.top,
     epoch: page.epoch,
     early: kept,
-    hole: false,
+    hole: reset && state.early.some((entry) => entry.epoch === page.epoch && entry.seq > page.top),
     more: page.more,
   };
   if (reset) next = { ...next, log: [], pending: [...lostCommands(state, page), ...next.pending.map(unsent)] };

@@ -25,6 +25,23 @@ describe("the outbox on the wire", () => {
     expect(chats.socket.items()).toEqual([]);
   });
 
+  it("asks how far the record is when `durable` does not come", async () => {
+    const [chats, socket] = await attached();
+    chats.postMessage(TICKET, "a");
+    await tick();
+    socket.say(ack(socket.got("post_message")[0].id, 1, 2));
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(socket.got("pull")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    const [pull, ...more] = socket.got("pull");
+    expect([pull.ticket, pull.seq, more]).toEqual([TICKET, 2, []]);
+    const answer = page([]);
+    socket.say({ ...answer, id: pull.id, top: 2, state: { ...answer.state, durable: 2 } });
+    expect(chats.socket.items()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(socket.got("pull")).toHaveLength(1);
+  });
+
   it("survives a reload", async () => {
     const store = memoryStore();
     const [chats] = await attached(store);

@@ -84,6 +84,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** As long as `durable` may take while all is well; after it, a page is asked for that says how far the record is. */
+const DURABLE_MS = 10_000;
+
 /** Until the server has told its own. */
 export const LIMITS: Limits = { frame_bytes: 32_768, text_chars: 4_096, in_flight: 16, chats: 4, page_entries: 200 };
 
@@ -124,6 +127,8 @@ export class ChatSocket implements Line {
   private questions = new Map<number, Waiting>();
   private promises = new Map<string, Waiting>();
   private lastTyping = new Map<number, number>();
+  private durableTimer?: ReturnType<typeof setTimeout>;
+  private acknowledged = new Set<string>(); // keys that wait for `durable`, since the last look
 
   constructor(private readonly options: SocketOptions) {
     const { url, getPass, WebSocket, store, scope, device, events } = options;
@@ -168,6 +173,8 @@ export class ChatSocket implements Line {
   }
 
   stop(): void {
+    clearTimeout(this.durableTimer);
+    this.durableTimer = undefined;
     this.connection.stop();
   }
 
@@ -288,6 +295,18 @@ export class ChatSocket implements Line {
     events.acked?.(item, ack);
     if (ack.page) this.takePage(ack.page);
     this.settle(item)?.resolve(ack);
+    this.durableTimer ??= setTimeout(() => this.askForDurable(), DURABLE_MS);
+  }
+
+  /** The `durable` of the last entries may have been lost, or have come before their ack: then nothing else would tell. */
+  private askForDurable(): void {
+    const acked = this.outbox.all().filter((item) => item.acked);
+    const late = new Set(acked.filter((item) => this.acknowledged.has(item.key)).map((item) => item.chat));
+    this.acknowledged = new Set(acked.map((item) => item.key));
+    this.durableTimer = acked.length ? setTimeout(() => this.askForDurable(), DURABLE_MS) : undefined;
+    for (const position of this.options.positions()) {
+      if (late.has(String(position.ticket))) this.ask({ op: "pull", ...position }).catch(() => {}); // the next look asks again
+    }
   }
 
   private takePage(page: Page): void {
