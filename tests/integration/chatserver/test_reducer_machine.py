@@ -210,8 +210,8 @@ class OneChat(RuleBasedStateMachine):
         self.run(self._empty_redis())
 
     async def _empty_redis(self) -> None:
-        customer = self.readers["customer"]
-        await until_durable(customer.socket, customer.ticket)
+        customer, ann = self.readers["customer"], self.readers["ann"]
+        await until_durable(ann.socket, ann.ticket)  # customers do not see a note at the end
         with self.server.redis() as redis:
             redis.flushall()
         self.people.cookies.clear()
