@@ -41,6 +41,7 @@ class View:
         self.needs: dict[int, int] = {}
         self.texts: dict[str, Claim] = {}  # where each was seen first
         self.last_seen = 0
+        self.left = False  # the client has nothing to do with the chat any more
         self.undurable: list[Claim] = []
 
 
@@ -79,7 +80,8 @@ class ClientLog:
                 self._sent(record)
             case h.Reset():
                 self._end_view(record.ticket)
-                self.views[record.ticket] = View(record.epoch)
+                self.views[record.ticket] = view = View(record.epoch)
+                view.left = record.epoch == 0
             case h.Refused():
                 self._refused(record)
             case h.Opened():
@@ -135,9 +137,11 @@ class ClientLog:
             self.verdict.add(Kind.LEAKED, record.ticket, f"{self.device} saw note {record.entry_id}")
         view = self.views.get(record.ticket)
         if view is None or (view.epoch != record.epoch and not view.last_seen):
-            kept = view.undurable if view else []
-            view = self.views[record.ticket] = View(record.epoch)
-            view.undurable = kept
+            kept, left = (view.undurable, view.left and record.seq > 1) if view else ([], False)
+            view = self.views[record.ticket] = View(0 if left else record.epoch)
+            view.undurable, view.left = kept, left
+        if view.left and record.seq > 1:
+            return  # a page that was on its way when the client left the chat
         what = f"{self.device} saw {record.entry_id} as {record.seq} of epoch {record.epoch}"
         if view.epoch != record.epoch:
             self.verdict.add(Kind.REORDERED, record.ticket, f"{what} while reading epoch {view.epoch}")

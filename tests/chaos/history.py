@@ -100,7 +100,7 @@ class Durable(Record, frozen=True, array_like=True, tag=True):
 
 
 class Reset(Record, frozen=True, array_like=True, tag=True):
-    """The client forgot what it had of a chat; the log begins anew under this epoch."""
+    """The client forgot what it had of a chat; the log begins anew under this epoch. 0: it left the chat."""
 
     ticket: int
     epoch: int
