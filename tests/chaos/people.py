@@ -258,6 +258,7 @@ class Agent(Person):
         super().__init__(run, f"agent{number}", AgentSignIn(f"agent{number}@shop.example", PASSWORD))
         self.capacity = capacity
         self._talks: dict[int, asyncio.Task[None]] = {}
+        self._known: list[int] = []  # chats that were waiting lately
 
     async def live(self) -> None:
         """Until it is calm."""
@@ -269,7 +270,11 @@ class Agent(Person):
                 for talk in self._talks.values():
                     talk.cancel()
                 self._talks.clear()
-            for ticket in list(topic.items):
+            wanted = list(topic.items)
+            self._known = [*dict.fromkeys([*self._known, *wanted])][-30:]
+            if self._known and self.run.rng.random() < 0.05:
+                wanted.append(self.run.rng.choice(self._known))  # from an old screen: somebody may have it
+            for ticket in wanted:
                 if len(self._talks) < self.capacity and ticket not in self._talks:
                     self._talks[ticket] = asyncio.ensure_future(self._talk(ticket))
             if self.run.rng.random() < 0.002:
