@@ -42,7 +42,6 @@ class Broken:
 
 SEND = "chatserver/broker/scripts/send.lua"
 PAGE = "chatserver/broker/scripts/page.lua"
-TAKE = "chatserver/broker/scripts/queue_take.lua"
 
 BROKEN = [
     Broken(
@@ -73,15 +72,6 @@ BROKEN = [
             Change(
                 "chatserver/worker/persister.py", "            entries=entries,", "            entries=entries[:-1],"
             ),
-        ),
-    ),
-    Broken(
-        "two agents take one chat",
-        frozenset({Kind.TWO_OWNERS}),
-        (
-            Change(TAKE, "if owner ~= '' then", "if false then"),
-            Change(TAKE, "then return {'not_found'} end", "then end"),
-            Change(SEND, "then return {'stale_gen'} end", "then end"),
         ),
     ),
     Broken(
