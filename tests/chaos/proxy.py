@@ -232,6 +232,7 @@ class _End(asyncio.Protocol):
         self.link = link
         self.transport: asyncio.Transport | None = None
         self._ended = False
+        self._early: list[bytes] = []  # what came before this side was there: older asyncio reads although paused
         self._due = 0.0  # when the last byte that is on its way arrives
         self._on_its_way = 0
 
@@ -241,6 +242,7 @@ class _End(asyncio.Protocol):
             self.abort()
         else:
             self.link.opened(self)
+            self.transport.writelines(self._early)
 
     @property
     def address(self) -> str:
@@ -270,6 +272,8 @@ class _End(asyncio.Protocol):
             self._due = max(loop.time() + later, self._due + 1e-6)
             self._on_its_way += 1
             loop.call_at(self._due, self._arrive, data)
+        elif self.transport is None and not self._ended:
+            self._early.append(data)
         elif self.transport and not self.transport.is_closing():
             self.transport.write(data)
 
