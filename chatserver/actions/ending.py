@@ -80,7 +80,7 @@ class Ending:
         if isinstance(answer, ChatError):
             raise answer
         if answer.dup and answer.event is None:
-            return await self._chats.accepted_before(draft.ticket, draft.participant, draft.device, draft.n)
+            return await self._chats.accepted_before(draft)
         return answer
 
     async def _send(self, draft: Draft, origin: bytes) -> Accepted | ChatError:

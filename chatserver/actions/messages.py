@@ -153,6 +153,6 @@ class Messages:
 
     async def _remembered(self, draft: Draft, changed: str | None, done: Done) -> None:
         try:
-            done(await self._chats.accepted_before(draft.ticket, draft.participant, draft.device, draft.n), changed)
+            done(await self._chats.accepted_before(draft), changed)
         except ChatError as error:
             done(error, None)

@@ -77,6 +77,7 @@ class Chats:
         self.loop = asyncio.get_running_loop()
         self.by_ticket: dict[int, Chat] = {}
         self.by_key: dict[str, Chat] = {}
+        self._last_n: dict[int, int] = {}  # of chats that were left: whoever comes back counts on from there
         self._ready: list[Chat] = []  # may have something to send
         self._waiting: dict[int, Command] = {}  # what each chat was waiting for when it was last looked at
         self._asking: asyncio.TimerHandle | None = None
@@ -91,6 +92,7 @@ class Chats:
         chat = self.by_ticket.get(ticket)
         if chat is None:
             chat = self.by_ticket[ticket] = Chat(self, ticket)
+            chat.line.last_n = self._last_n.pop(ticket, 0)
         return chat
 
     def all(self) -> list[Chat]:
@@ -113,6 +115,7 @@ class Chats:
         chat.reader.calm()
         if self.by_ticket.get(chat.ticket) is chat:
             del self.by_ticket[chat.ticket]
+            self._last_n[chat.ticket] = chat.line.last_n
         if chat.key:
             self.by_key.pop(chat.key, None)
 
@@ -220,6 +223,7 @@ class Chats:
     def restart(self, device: str) -> None:
         """Goes on as another device."""
         self.device = device
+        self._last_n.clear()
         for chat in self.all():
             chat.writer.restart()
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import structlog
 
 from chatserver.broker.event import event_id, event_seq
-from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer
-from chatserver.errors import NotFoundError, UnavailableError
+from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat, PageAnswer
+from chatserver.errors import ConflictError, NotFoundError, UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.model.person import Person
 from chatserver.stores.directory import Directory
@@ -106,17 +106,21 @@ class Chats:
             raise NotFoundError
         return chat
 
-    async def accepted_before(self, ticket: int, participant: str, device: str, n: int) -> Accepted:
-        """The entry of a command that only the record still remembers: the log knows that it was executed.
+    async def accepted_before(self, draft: Draft) -> Accepted:
+        """The entry of a command that only the record still remembers: the log knows that its `n` was executed.
 
         Raises:
+            ConflictError: what was executed under this `n` says something else.
             UnavailableError: the record does not have it yet.
         """
+        ticket, command = draft.ticket, (draft.participant, draft.device, draft.n)
         try:
             chat, after = await self.store.chat(ticket), 0
             while chat and (entries := await self.store.entries(ticket, after=after, limit=1_000, staff=True)):
                 for entry in entries:
-                    if (entry.participant_id, entry.device, entry.n) == (participant, device, n):
+                    if (entry.participant_id, entry.device, entry.n) == command:
+                        if entry.kind != draft.kind or (entry.text != draft.text and not entry.erased_at):
+                            raise ConflictError
                         event = event_of_entry(entry, chat.epoch)
                         return Accepted(
                             entry.seq, entry.prev, chat.epoch, entry.at, entry.entry_id, dup=True, event=event

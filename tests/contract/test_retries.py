@@ -148,6 +148,8 @@ async def test_old_n_is_remembered_beyond_the_window(people: People) -> None:
     while (await talk.customer.until("durable", ticket=talk.ticket))["seq"] < last["seq"]:
         pass
     assert_same(await talk.say(2, "Long ago"), first)
+    other = await refusal(talk.customer, "post_message", ticket=talk.ticket, n=2, text="Something else")
+    assert other["code"] == "conflict"  # an ack for what was never stored would be a loss that nobody sees
 
 
 async def test_every_command_is_executed_once(people: People) -> None:

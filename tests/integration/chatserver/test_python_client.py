@@ -202,14 +202,12 @@ async def interrupted(
 
 async def test_cut_connections(clients: Clients) -> None:
     async def cut() -> None:
-        for _ in range(5):
+        for times in range(2, 7):
             for client in clients.history:
-                await soon(client.connected())
                 client.cut()
+                await soon(client.until(lambda who=client, due=times: len(clients.told(who, Connected)) == due))
 
     await interrupted(clients, cut)
-    for client in clients.history:
-        assert len(clients.told(client, Connected)) == 6
 
 
 @pytest.mark.parametrize("subprotocol", [MSGPACK, JSON])
@@ -286,6 +284,18 @@ async def test_two_devices_of_one_customer_open_one_chat_and_count_each_for_itse
     assert (await soon(one.post_message(ticket, "From the one").acked()))["n"] == 2
     await same_log(one, other, ticket)
     assert texts(one, ticket) == ["Hello", "From the other", "From the one"]
+
+
+async def test_who_comes_back_to_a_chat_counts_on(clients: Clients) -> None:
+    customer = clients.start(CustomerSession(local_address=new_address()))
+    await soon(customer.connected())
+    ticket = (await soon(customer.open_chat("Hello").acked()))["ticket"]
+    await soon(customer.post_message(ticket, "before").durable())
+    customer.detach(ticket)
+    assert customer.state(ticket) is None
+    customer.attach(ticket)
+    assert (await soon(customer.post_message(ticket, "after").acked()))["n"] == 3
+    await soon(customer.until(lambda: texts(customer, ticket) == ["Hello", "before", "after"]))
 
 
 async def test_newer_connection_of_the_same_device_stops_the_older(clients: Clients) -> None:
