@@ -124,5 +124,14 @@ class Byed:
     after_ms: int
 
 
-Observation = Connected | Lost | Stopped | Sent | Acked | Refused | Seen | Durable | Reset | Opened | Missing | Byed
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """For tests: a frame went out twice on purpose, or (`old`) one that was acknowledged before."""
+
+    old: bool
+
+
+Observation = (
+    Connected | Lost | Stopped | Sent | Acked | Refused | Seen | Durable | Reset | Opened | Missing | Byed | Repeated
+)
 Observer = Callable[[Observation], None]

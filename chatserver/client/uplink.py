@@ -14,7 +14,7 @@ from chatserver.client.chat_state import Frame
 from chatserver.client.connection import LOST, Connection, HandshakeError, http_base
 from chatserver.client.credentials import Credentials, CredentialsError
 from chatserver.client.mischief import Mischief
-from chatserver.client.observations import Byed, Connected, Lost, Observer, Stopped
+from chatserver.client.observations import Byed, Connected, Lost, Observer, Repeated, Stopped
 from chatserver.wire import close_codes
 
 ANSWER_SECONDS = 10.0  # a server that is there has answered by then
@@ -208,10 +208,12 @@ class Uplink:
 
     def _repeat(self, frame: Frame, answered: Answered, connection: Connection, mischief: Mischief) -> None:
         for copy in mischief.copies(frame):
-            if "id" not in copy:
+            old = "id" not in copy
+            if old:
                 self._ids += 1  # nobody waits for it
                 copy["id"] = self._ids
             connection.send(copy)
+            self._owner.observe(Repeated(old))
 
         def both(answer: Frame) -> None:
             mischief.answered(frame, answer)

@@ -102,6 +102,8 @@ class Scribe:
                 write(h.Lost(who, now, it.code))
             case o.Stopped():
                 counts[f"stopped: {it.code}"] += 1
+            case o.Repeated():
+                counts["replayed" if it.old else "sent twice"] += 1
             case o.Byed():
                 counts["bye"] += 1
                 write(h.Byed(who, now, it.after_ms))

@@ -17,4 +17,6 @@ async def test_the_guarantee_holds(tmp_path: Path, capsys: pytest.CaptureFixture
     assert outcome.verdict.violations == []
     assert not outcome.broken, outcome.said
     assert len(outcome.traffic.acks) > 500
+    assert outcome.said["counts"]["sent twice"] > 0
+    assert outcome.said["counts"]["replayed"] > 0
     assert len({fault.kind.name for fault in outcome.struck}) > 10
