@@ -31,11 +31,6 @@ def department_topic(department: str) -> str:
     return f"department:{department}"
 
 
-def agent_topic(agent_id: str) -> str:
-    """The topic of an agent's own chats."""
-    return f"agent:{agent_id}"
-
-
 @dataclass(frozen=True)
 class TopicState:
     """A topic as it is at a version."""
