@@ -5,7 +5,7 @@ one does.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.broker.keys import partition
 from chatserver.broker.link import Link
-from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
+from tests.support.backstage import Backstage
 from transcripts import schema
 from transcripts.database import open_database, read
 from transcripts.search import Search
@@ -62,18 +62,6 @@ def mortal_engine(folder: Path, life: Life) -> AsyncEngine:
     for name in ("before_cursor_execute", "commit"):
         event.listen(engine.sync_engine, name, lambda *_: life.step())
     return engine
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
-    async with backstage(valkey, tmp_path) as made:
-        yield made
 
 
 async def persist_seal_index(stage: Backstage, link: Link, engine: AsyncEngine) -> None:

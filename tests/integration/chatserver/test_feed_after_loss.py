@@ -5,29 +5,15 @@ log as it is now.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from chatserver.broker.event import DURABLE, NOBODY, durable_event
 from chatserver.hub.feed import Feed, Reader
 from chatserver.stores.chats import ChatPage
-from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
+from tests.support.backstage import Backstage
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
-    async with backstage(valkey, tmp_path) as made:
-        yield made
 
 
 class ListeningReader(Reader):

@@ -6,15 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
 from chatserver.stores.chats import Chats
 from chatserver.worker.persister import Persister
-from tests.support.backstage import AllLeases, Backstage, Valkey, Writer, backstage, running_valkey
+from tests.support.backstage import AllLeases, Backstage, Writer
 from tests.support.client import PATIENCE
 from tests.support.log import assert_one_order, until_durable, whole_log
 from tests.support.people import People, add_staff, start_talk
@@ -24,18 +23,6 @@ from transcripts.entry import ChatBatch
 from transcripts.store import Store
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
-    async with backstage(valkey, tmp_path) as made:
-        yield made
 
 
 class Sleeper(Store):

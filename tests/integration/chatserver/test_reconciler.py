@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,10 @@ from structlog.testing import capture_logs
 
 from chatserver.broker.keys import chat_key, routing, ticket_work_list
 from chatserver.stores.queue import Queue
-from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
+from tests.support.backstage import Backstage
 from transcripts.database import write
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as running:
-        yield running
-
-
-@pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
-    async with backstage(valkey, tmp_path) as made:
-        yield made
 
 
 def scores(stage: Backstage, name: bytes, *tickets: int) -> list[bool]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,11 @@ from chatserver.ids import new_token
 from chatserver.stores.chats import Chats
 from chatserver.wire.commands import PostMessage
 from chatserver.worker.persister import Persister
-from tests.support.backstage import AllLeases, Backstage, Valkey, Writer, backstage, running_valkey
+from tests.support.backstage import AllLeases, Backstage, Valkey, Writer, backstage
 from tests.support.client import new_device
 from transcripts.append import Appended
 from transcripts.entry import ChatBatch
 from transcripts.store import Store
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[Valkey]:
-    with running_valkey() as running:
-        yield running
 
 
 @dataclass
@@ -207,12 +201,6 @@ async def forked(stage: Backstage) -> tuple[int, Writer, Writer]:
     await stage.persist()
     stage.valkey.go_back(copy)
     return ticket, customer, agent
-
-
-@pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> Any:
-    async with backstage(valkey, tmp_path) as made:
-        yield made
 
 
 @pytest.mark.anyio
