@@ -293,27 +293,29 @@ class Agent(Person):
         self.client.start()
 
     async def _talk(self, ticket: int) -> None:
-        run = self.run
         try:
-            await self.keep(ticket, self.client.take_chat(ticket)).acked()
-            run.counts["taken"] += 1
-            self.tickets.append(ticket)
-            for _ in range(run.rng.randint(2, 6)):
-                await self.say(self.client, ticket, count=run.rng.randint(10, 40))
-                if not self.may_speak(self.client, ticket) or run.calm.is_set():
-                    break
-                if run.rng.random() < 0.5:
-                    self.keep(ticket, self.client.post_note(ticket, run.next_text()))
-            else:
-                await self.keep(ticket, self.client.close_chat(ticket)).acked()
-            self._go_on_regardless(ticket)
-        except RefusedError:
-            pass
-        finally:
-            if not run.calm.is_set():
-                await run.rest(2)
+            with contextlib.suppress(RefusedError):
+                await self._serve(ticket)
+            if not self.run.calm.is_set():
+                await self.run.rest(2)
             await self.leave(ticket)
+        finally:
             self._talks.pop(ticket, None)
+
+    async def _serve(self, ticket: int) -> None:
+        run = self.run
+        await self.keep(ticket, self.client.take_chat(ticket)).acked()
+        run.counts["taken"] += 1
+        self.tickets.append(ticket)
+        for _ in range(run.rng.randint(2, 6)):
+            await self.say(self.client, ticket, count=run.rng.randint(10, 40))
+            if not self.may_speak(self.client, ticket) or run.calm.is_set():
+                break
+            if run.rng.random() < 0.5:
+                self.keep(ticket, self.client.post_note(ticket, run.next_text()))
+        else:
+            await self.keep(ticket, self.client.close_chat(ticket)).acked()
+        self._go_on_regardless(ticket)
 
     def _go_on_regardless(self, ticket: int) -> None:
         """Has not noticed that the chat is somebody else's now; the server has."""
