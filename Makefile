@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos screenshots check format clean lock
+.PHONY: run build test chaos peers screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -18,6 +19,10 @@ test: $(VENV)/developer ## Unit, contract, integration and browser tests
 
 chaos: $(VENV)/developer ## Break everything at random for nine minutes, and check the guarantee (tests/chaos/README.md)
 	$(BIN)/python -m tests.chaos --minutes 9
+
+peers: $(VENV)/installed ## Measure against other servers of its kind: make peers PEERS=folder of the harness (docs/performance.md)
+	@test -x "$(PEERS)/run.sh" || { echo "make peers needs PEERS=FOLDER, the folder of the peers harness (with run.sh)"; exit 1; }
+	PEERS_PRODUCT=$(CURDIR)/bench/peers_adapter.py "$(PEERS)/run.sh" $(PEERS_ARGS)
 
 screenshots: $(VENV)/developer ## Take the pictures of the README anew
 	$(BIN)/pytest tests/e2e/test_whole_chat.py -k whole --screenshots docs/images

@@ -1,0 +1,173 @@
+"""The product as a target of the peers harness: `make peers PEERS=FOLDER` (docs/performance.md).
+
+Two web nodes and a worker on the harness' Redis, every check on. Everybody is signed in and every chat opened and taken
+before the measurement, through a node that has ended by then; the harness' sockets resume. This file runs in the
+harness' interpreter and imports nothing of ours; the servers run in ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from adapters.base import STORE, Target
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = ROOT / ".venv" / "bin" / "python"
+# From the process that starts the servers to the one that makes the load.
+SEATS = "BENCH_SEATS"
+ORIGIN = "BENCH_ORIGIN"
+PASSWORD = "correct horse battery"
+CHATS_PER_AGENT = 100  # a connection may be attached to 128, and one person may get 300 passes a minute
+
+# Members of staff in one process: starting Python is what takes the time.
+ADD_STAFF = """
+import json, sys
+from chatserver.cli import cli
+for email in json.loads(sys.argv[1]):
+    command = ["agent", "add", email, "--name", "Ann", "--department", "support", "--password-stdin"]
+    cli(command, standalone_mode=False)
+"""
+
+
+class Product(Target):
+    """The interface is in the harness' adapters/base.py."""
+
+    text = False
+    redis = STORE
+    durable = True
+
+    def __init__(self) -> None:
+        self._seats: list[dict[str, Any]] = []
+
+    # -- in the process that starts the servers
+
+    def start(self, ctx: Any) -> list[int]:
+        """Two nodes and a worker, after another node has seated everybody."""
+        data = Path(ctx.dir) / "data"
+        ports = [ctx.free_port(), ctx.free_port()]
+        env = {
+            "CHAT_DATA": data,
+            "CHAT_REDIS_URL": ctx.redis_url,
+            "CHAT_PUBLIC_URL": f"http://127.0.0.1:{ports[0]}",
+            "CHAT_DEMO": "0",
+            "CHAT_CUSTOMER_RATE": "1000000/1000000",  # checked, and never reached
+            "CHAT_AGENT_RATE": "1000000/1000000",
+            "CHAT_AGENT_GRACE_SECONDS": "3600",  # nobody is connected between seating and load
+            "CHAT_DRAIN_SECONDS": "0",
+        }
+        chats = chats_wanted(sys.argv[1:])
+        staff = [f"agent{n}@shop.example" for n in range(-(-chats // CHATS_PER_AGENT))]
+        in_ours = os.environ | {name: str(value) for name, value in env.items()}
+        self._run([PYTHON, "-c", ADD_STAFF, json.dumps(staff)], in_ours, f"{PASSWORD}\n" * len(staff))
+        self._seat(ctx, env, in_ours, ports, chats, staff)
+        for port in ports:
+            self._node(ctx, env, port)
+        ctx.spawn([PYTHON, "-m", "chatserver", "worker"], env=env, cwd=ROOT)
+        return ports
+
+    def _seat(
+        self, ctx: Any, env: dict[str, Any], in_ours: dict[str, str], ports: list[int], chats: int, staff: list[str]
+    ) -> None:
+        node = self._node(ctx, env, ports[0])
+        out = Path(ctx.dir) / "seats.json"
+        address = f"ws://127.0.0.1:{ports[0]}/ws"
+        command = [PYTHON, ROOT / "bench" / "seat_people.py", "--chats", chats, "--out", out, address]
+        self._run(command, in_ours, json.dumps([[email, PASSWORD] for email in staff]))
+        node.terminate()
+        node.wait(30)
+        ctx.procs.remove(node)
+        os.environ |= {SEATS: str(out), ORIGIN: f"http://127.0.0.1:{ports[0]}"}
+
+    def _node(self, ctx: Any, env: dict[str, Any], port: int) -> Any:
+        command = [PYTHON, "-m", "chatserver", "serve", "--no-worker", "--port", port]
+        process = ctx.spawn(command, port=port, env=env, cwd=ROOT)
+        wait_ready(port)
+        return process
+
+    def _run(self, command: list[Any], env: dict[str, str], stdin: str) -> None:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-600:])
+
+    # -- in the process that makes the load
+
+    def headers(self, chat: int, role: str) -> dict[str, str]:
+        """Of the handshake."""
+        return {"Origin": os.environ[ORIGIN], "Sec-WebSocket-Protocol": "chat.v1.msgpack"}
+
+    def url(self, port: int, chat: int, role: str) -> str:
+        """Where a side of a chat connects."""
+        return f"ws://127.0.0.1:{port}/ws"
+
+    def on_open(self, conn: Any) -> None:
+        """Resumes, attached to the chat."""
+        if not self._seats:
+            self._seats = json.loads(Path(os.environ[SEATS]).read_text())
+        seat = self._seats[conn.chat]["customer" if conn.role == "C" else "agent"]
+        position = {name: seat[name] for name in ("ticket", "epoch", "seq", "entry_id")}
+        hello = {"op": "hello", "id": 0, "device": seat["device"], "resume_token": seat["resume_token"]}
+        conn.send_raw(msgpack.packb(hello | {"chats": [position]}))
+        # All but the numbers and the text of a message, ready to send.
+        gen = seat["gen"]
+        conn.head = msgpack.packb("op") + msgpack.packb("post_message") + msgpack.packb("ticket")
+        conn.head += msgpack.packb(seat["ticket"]) + (msgpack.packb("gen") + msgpack.packb(gen) if gen else b"")
+        conn.head = bytes([0x80 | (6 if gen else 5)]) + conn.head
+        conn.step = seat["n"]
+
+    def on_handshake(self, conn: Any, data: bytes) -> None:
+        """Ready with the welcome, and the chat's page in it."""
+        welcome = msgpack.unpackb(data)
+        if welcome["op"] == "welcome" and not any("error" in page for page in welcome["chats"]):
+            conn.set_ready()
+
+    def encode(self, conn: Any, seq: int, payload: bytes) -> bytes:
+        """A `post_message`."""
+        conn.step += 1
+        numbers = b"\xa2id\xce%b\xa1n\xce%b" % (_u32(seq), _u32(conn.step))
+        return b"%b%b\xa4text\xda%b%b" % (conn.head, numbers, _u16(len(payload)), payload)
+
+    def on_other(self, conn: Any, data: bytes) -> None:
+        """Answers the heartbeat."""
+        if b"\xa2op\xa4ping" in data:
+            conn.send_raw(b"\x81\xa2op\xa4pong")
+
+
+_u32, _u16 = struct.Struct(">I").pack, struct.Struct(">H").pack
+
+
+def chats_wanted(arguments: list[str]) -> int:
+    """How many chats the harness is about to use, from its own options and defaults."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--chats", type=int, default=100)
+    parser.add_argument("-m", "--modes", default="closed,open,idle")
+    parser.add_argument("--idle", default="2000")
+    options, _ = parser.parse_known_args(arguments)
+    connections = max(map(int, options.idle.split(","))) if "idle" in options.modes else 0
+    return max(options.chats, connections // 2)
+
+
+def wait_ready(port: int) -> None:
+    """Until `/readyz` says so."""
+    for _ in range(400):
+        try:
+            if urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2).status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the node at port {port} is not ready")
+
+
+TARGETS = {"product": Product()}
