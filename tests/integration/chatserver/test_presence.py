@@ -47,6 +47,12 @@ async def away(link: Link) -> set[str]:
     return {agent.decode() for agent in await link.call(b"ZRANGE", routing("away"), 0, -1)}
 
 
+async def now_ms(link: Link) -> int:
+    """Redis' clock."""
+    seconds, micros = await link.call(b"TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 async def own_a_chat(link: Link, agent: str) -> None:
     await link.call(b"SADD", routing(f"mine:{agent}"), 100_009)
 
@@ -175,3 +181,29 @@ async def test_emptied_redis_is_right_again_after_the_next_report(node: Node, li
     assert not await one.report(["ann"])
     await one.report(())
     assert await away(link) == {"ann"}
+
+
+async def test_deadlines_that_are_too_far_ahead_are_cut_to_their_own_length(node: Node, link: Link) -> None:
+    """The clock has jumped back since they were set. A lease is not a grace: what a sweep is told of both shows here."""
+    lease, grace, far = 60, 600, 2**50
+    one = node(lease=lease, grace=grace)
+    await one.report(["ann"])
+    await one.report(())
+    await link.call(b"ZADD", routing("nodes"), far, one.node)
+    await link.call(b"ZADD", routing("away"), far, "ann")
+    before = await now_ms(link)
+    assert await one.sweep() == (0, [])
+    after = await now_ms(link)
+    for key, member, seconds in (("nodes", one.node, lease), ("away", "ann", grace)):
+        ends = int(await link.call(b"ZSCORE", routing(key), member))
+        assert before <= ends - seconds * 1000 <= after, key
+
+
+async def test_agents_of_a_node_that_a_sweep_finds_dead_have_their_whole_grace(node: Node, link: Link) -> None:
+    dead, one = node(lease=OVER), node(lease=60, grace=600)
+    await dead.report(["ann"])
+    await asyncio.sleep(0.01)
+    before = await now_ms(link)
+    assert (await one.sweep())[0] == 1
+    ends = int(await link.call(b"ZSCORE", routing("away"), "ann"))
+    assert before <= ends - 600_000 <= await now_ms(link)
