@@ -70,6 +70,8 @@ class Hub:
             connection.close(close_codes.DRAIN, "shutting down")
         for feed in self._feeds.values():
             feed.stop()
+        for places in self._places.values():
+            places.stop()
 
     # -- connections
 
@@ -239,12 +241,16 @@ class Hub:
         if reader and not person.staff and chat.state not in ENDED_STATES.split():
             self._places_of(chat.info.department)  # the chat may come back to the queue
         if chat.state == "queued":
-            places, waiting = await self._queue.places(chat.info.department, [chat.ticket])
+            department = chat.info.department
+            told = self._places_of(department) if reader and not person.staff else None
+            if told:
+                told.expect(chat.ticket)
+            places, waiting = await self._queue.places(department, [chat.ticket])
             # Not on the list yet: the chat was opened this instant and is the last of them in a moment.
             place = places.get(chat.ticket, waiting + 1)
             state["queue"] = {"place": place, "waiting": max(waiting, place)}
-            if reader and not person.staff:
-                self._places_of(chat.info.department).add(chat.ticket, place, max(waiting, place))
+            if told:
+                told.told(chat.ticket, place, max(waiting, place))
         return show(page, person=person, state=state, connection=connection, id=id)
 
     def _places_of(self, department: str) -> QueuePlaces:
@@ -284,9 +290,7 @@ class Hub:
         connection.offer_frame(show(page, person=connection.person, state=state, connection=connection, id=None))
         if page.chat.state == "queued" and not reader.staff:
             # Its place has to be asked for: an event brings it, once the chat is on the waiting list again.
-            places = self._places_of(page.chat.info.department)
-            places.add(page.chat.ticket, 0, 0)
-            places.changed(None)
+            self._places_of(page.chat.info.department).tell(page.chat.ticket)
 
     # -- topics
 

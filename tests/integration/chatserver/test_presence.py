@@ -184,7 +184,7 @@ async def test_emptied_redis_is_right_again_after_the_next_report(node: Node, li
 
 
 async def test_deadlines_that_are_too_far_ahead_are_cut_to_their_own_length(node: Node, link: Link) -> None:
-    """The clock has jumped back since they were set. A lease is not a grace: what a sweep is told of both shows here."""
+    """The clock has jumped back since they were set. A lease is not a grace: each shows here."""
     lease, grace, far = 60, 600, 2**50
     one = node(lease=lease, grace=grace)
     await one.report(["ann"])
