@@ -150,11 +150,11 @@ class Assigning:
         return _accepted(found)
 
     async def _assign(self, draft: Draft, gen: int, owner: Participant, origin: bytes) -> Accepted:
-        try:
-            return await self._chats.log.assign(draft, gen=gen, participant=owner, origin=origin)
-        except MissingChat:
-            await self._chats.rebase(draft.ticket)
-            return await self._chats.log.assign(draft, gen=gen, participant=owner, origin=origin)
+        while True:
+            try:
+                return await self._chats.log.assign(draft, gen=gen, participant=owner, origin=origin)
+            except MissingChat:
+                await self._chats.rebase(draft.ticket)
 
 
 def _owner(author: Author, ticket: int) -> Participant:

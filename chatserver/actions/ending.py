@@ -70,7 +70,7 @@ class Ending:
 
     async def _append(self, draft: Draft, origin: bytes) -> Accepted:
         answer = await self._send(draft, origin)
-        if isinstance(answer, MissingChat):
+        while isinstance(answer, MissingChat):
             await self._chats.rebase(draft.ticket)
             answer = await self._send(draft, origin)
         while isinstance(answer, GapError) and await self._chats.forgot_commands(

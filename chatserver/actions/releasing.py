@@ -66,8 +66,9 @@ class Releasing:
             name=owner.name,
             data={"reason": "agent_lost", "gen": gen},
         )
-        try:
-            await self._chats.log.release(draft, gen=gen)
-        except MissingChat:
-            await self._chats.rebase(ticket)
-            await self._chats.log.release(draft, gen=gen)
+        while True:
+            try:
+                await self._chats.log.release(draft, gen=gen)
+                return
+            except MissingChat:
+                await self._chats.rebase(ticket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from chatserver.broker.scripts import ALL, script
 from chatserver.errors import UnavailableError
 
 _STRICT = ("CONFIG", "GET", "appendfsync")
+_REPLICATION = ("INFO", "replication")
+_REPLID = re.compile(rb"master_replid:(\w+)")
 
 
 class Address:
@@ -37,6 +40,7 @@ class Address:
             commands.append(("SELECT", self.database))
         if self._strict:
             commands.append(_STRICT)  # asked each time: it may have been started again without it
+        commands.append(_REPLICATION)
         return commands + [("SCRIPT", "LOAD", script(name).source) for name in ALL]
 
     def refusal(self, command: tuple[bytes | str | int, ...], reply: Any) -> str | None:
@@ -47,7 +51,20 @@ class Address:
             return str(reply)
         if command is _STRICT and reply != [b"appendfsync", b"always"]:
             return "CHAT_STRICT needs `appendfsync always`"
+        if command is _REPLICATION and b"role:master" not in reply:
+            return "it is a replica: its history changes when it is promoted, and we would not be told"
         return None
+
+    @staticmethod
+    def replid(command: tuple[bytes | str | int, ...], reply: Any) -> bytes | None:
+        """Redis' replication ID, the name of one history of its data, if this is the reply that has it.
+
+        A master has a new one after each start and each promotion, so the same ID means that nothing was lost in
+        between: https://redis.io/docs/latest/operate/oss_and_stack/management/replication/ ("Replication ID
+        explained").
+        """
+        found = _REPLID.search(reply) if command is _REPLICATION else None
+        return found[1][:16] if found else None
 
     def __str__(self) -> str:
         return self.path or f"{self.host}:{self.port}"

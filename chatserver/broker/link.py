@@ -69,6 +69,11 @@ class Link:
         """Whether both connections are up and Redis answers in time."""
         return self._commands.breaker.closed and self._pushes.up
 
+    @property
+    def replid(self) -> bytes:
+        """The history of Redis' data that commands sent now will meet (`Address.replid`)."""
+        return self._commands.replid
+
     def send(self, args: Sequence[bytes | str | int], done: Done | None = None) -> None:
         """Sends one command; `done(reply)` is called later, with an exception as reply when it failed."""
         self._commands.send(pack(tuple(args)), done or _ignore)

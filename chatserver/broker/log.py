@@ -31,7 +31,9 @@ OPEN_KEY_SECONDS = 7 * 86_400
 
 
 class MissingChat(ChatError):
-    """The chat has no keys in Redis: it is rebuilt from SQL, if it is there."""
+    """The chat has no keys in Redis, or they are of another history of its data, of which the end may be lost: it is
+    rebuilt from SQL, if it is there.
+    """
 
 
 class Accepted(NamedTuple):
@@ -139,6 +141,7 @@ class ChatLog:
             (
                 ticket,
                 chat_key(ticket),
+                self.link.replid,
                 draft.person_id,
                 draft.participant,
                 draft.device,
@@ -201,6 +204,8 @@ class ChatLog:
                 body_2,
                 "info",
                 info,
+                "replid",
+                self.link.replid,
             ),
         )
         if reply[0] == b"missing":
@@ -223,6 +228,7 @@ class ChatLog:
             (
                 ticket,
                 chat_key(ticket),
+                self.link.replid,
                 gen,
                 draft.person_id,
                 participant.id,
@@ -252,7 +258,7 @@ class ChatLog:
         reply = await self.link.script(
             "release",
             (chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)),
-            (ticket, chat_key(ticket), gen, draft.participant, events.NOBODY, head, body),
+            (ticket, chat_key(ticket), self.link.replid, gen, draft.participant, events.NOBODY, head, body),
         )
         answer = _answer(reply, draft.entry_id)
         if isinstance(answer, ChatError):
@@ -324,6 +330,10 @@ class ChatLog:
     async def exists(self, ticket: int) -> bool:
         """Whether the chat has its keys."""
         return bool(await self.link.call(b"EXISTS", chat_key(ticket, b":m")))
+
+    async def is_current(self, ticket: int) -> bool:
+        """Whether the chat takes entries: it was filled, or compared with SQL, in this history of Redis' data."""
+        return bool(await self.link.call(b"HGET", chat_key(ticket, b":m"), b"replid") == self.link.replid)
 
     async def undurable(self) -> Undurable:
         """How far the record is behind the logs, over all chats."""

@@ -42,6 +42,7 @@ class Wire(asyncio.Protocol):
         self.address, self.name, self.on_reply = address, name, on_reply
         self.on_ready: Callable[[], None] = lambda: None
         self.up = False
+        self.replid = b""  # of the Redis at the other end
         self.breaker = Breaker(name, lambda done: self._send(_PING, done))
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
@@ -154,6 +155,8 @@ class Wire(asyncio.Protocol):
                 nonlocal left
                 left -= 1
                 why = address.refusal(command, reply)
+                if not why:
+                    self.replid = address.replid(command, reply) or self.replid
                 if why and not replies.done():
                     replies.set_exception(OSError(why))
                 elif not left and not replies.done():

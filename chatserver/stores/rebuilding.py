@@ -43,35 +43,40 @@ class Rebuilding:
         self._holes: dict[int, int] = {}  # what was told about already: the persister meets it every few seconds
 
     async def rebase(self, ticket: int) -> None:
-        """Fills the chat's keys from SQL, under a new epoch: every client's position is void, durable entries keep
-        their numbers.
+        """Makes the chat take entries again, under a new epoch: every client's position is void, durable entries keep
+        their numbers. Without keys it is filled from SQL; keys of another history of Redis' data are compared with
+        SQL first, for their end may be lost, and a number must not be given to two entries under one epoch.
 
         One process does it (a lock with a fencing token), the others wait for it.
 
         Raises:
             NotFoundError: SQL does not have it.
+            UnavailableError: also when the record has to catch up with the log first, a moment from now.
         """
         await self._check_recorded(ticket)
         token = new_token()
         while not await self._repair.lock_rebase(ticket, token):
-            if await self._log.exists(ticket):
+            if await self._log.is_current(ticket):
                 return
             await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
         try:
+            if await self._log.is_current(ticket):
+                return
             if not await self._log.exists(ticket):
                 await self._fill(ticket, token)
+            elif not await self._compare(ticket, token, only_if=lambda live, chat: True, bridge=True):
+                raise UnavailableError(retry_after_ms=500)
         finally:
             # A lock left behind would hold up everybody who asks for this ticket until it runs out.
             await self._repair.unlock_rebase(ticket, token)
 
     async def _check_recorded(self, ticket: int) -> None:
         """A number that nobody has costs one look, not a lock and a write."""
-        try:
-            recorded = is_ticket(ticket) and await self._store.chat(ticket)
-        except StoreUnavailableError as exc:
-            raise UnavailableError(retry_after_ms=2_000) from exc
-        if not recorded:
-            raise NotFoundError
+        if is_ticket(ticket) and await self._recorded(ticket):
+            return
+        if await self._log.exists(ticket):
+            raise UnavailableError(retry_after_ms=500)  # opened a moment ago: the persister has it on its list
+        raise NotFoundError
 
     async def _fill(self, ticket: int, token: str) -> None:
         epoch = new_epoch()
@@ -126,23 +131,34 @@ class Rebuilding:
         if not await self._repair.lock_rebase(ticket, token):
             return False  # somebody is at it; whoever found the contradiction looks again
         try:
-            for _ in range(RECONCILE_TRIES):
-                # SQL first: what is there was in the log before, so a log that is whole is never behind it.
-                recorded = await self._recorded(ticket)
-                live, events = await self._repair.whole(ticket)
-                if live.durable > (recorded.last_seq if recorded else 0):
-                    return await self._write_again(live, recorded)
-                if recorded is None:
-                    raise NotFoundError
-                if not only_if(live, recorded):
-                    return False
-                if await self._replace(live, events, recorded, token):
-                    return True
-            return False
+            return await self._compare(ticket, token, only_if=only_if)
         except MissingChat:
             return False  # the next touch rebuilds it
         finally:
             await self._repair.unlock_rebase(ticket, token)
+
+    async def _compare(
+        self, ticket: int, token: str, *, only_if: Callable[[LiveChat, Chat], bool], bridge: bool = False
+    ) -> bool:
+        """Log against record, under the lock; whether the log was put right.
+
+        With `bridge` a hole that neither of them can fill does not stop it: what the log has follows what SQL has.
+        """
+        for _ in range(RECONCILE_TRIES):
+            # SQL first: what is there was in the log before, so a log that is whole is never behind it.
+            recorded = await self._recorded(ticket)
+            live, events = await self._repair.whole(ticket)
+            if live.durable > (recorded.last_seq if recorded else 0):
+                written_again = await self._write_again(live, recorded)
+                if written_again or not bridge:
+                    return written_again and not bridge
+            if recorded is None:
+                raise NotFoundError
+            if not only_if(live, recorded):
+                return False
+            if await self._replace(live, events, recorded, token):
+                return True
+        return False
 
     async def _write_again(self, live: LiveChat, recorded: Chat | None) -> bool:
         """SQL has lost what it had reported (a copy was restored): the log gives it once more, if it still can."""
@@ -231,6 +247,7 @@ class Rebuilding:
             "owner": chat.owner_participant or "",
             "pseq": rebased.last_seq,
             "dirty": 0,
+            "replid": self._log.link.replid,
             "info": encode_info(info),
             "opened_at": chat.opened_at,
             "accepted_at": chat.accepted_at,

@@ -45,7 +45,7 @@ class Reconciler:
     def __init__(self, link: Link, chats: Chats, leases: Leases) -> None:
         self._link, self._chats, self._leases = link, chats, leases
         self._repair = LogRepair(chats.log)
-        self._walked_run = b""
+        self._walked_in = b""  # the history (`Link.replid`) in which this process saw it done
         self._cursor = b""
 
     async def run_once(self) -> None:
@@ -64,23 +64,20 @@ class Reconciler:
             await self._step()
 
     async def _walk_if_lost(self) -> None:
-        run, mark = await asyncio.gather(self._run_id(), self._link.call(b"GET", routing("walked")))
-        if run == mark == self._walked_run:
+        history, mark = self._link.replid, await self._link.call(b"GET", routing("walked"))
+        if history == mark == self._walked_in:
             return
-        lost = mark != run
+        lost = mark != history
         token = new_token().encode()
         await self._link.call(b"SET", routing("walked"), token)
         put_right = await self._walk(lost=lost)
-        # A flush in the meantime has taken our token, a restart has another run: then once more.
-        if await self._link.call(b"EVAL", _FINISH, 1, routing("walked"), token, run) and run == await self._run_id():
-            self._walked_run = run
+        # A flush in the meantime has taken our token, a restart has begun another history: then once more.
+        finished = await self._link.call(b"EVAL", _FINISH, 1, routing("walked"), token, history)
+        if finished and history == self._link.replid:
+            self._walked_in = history
             self._cursor = b""  # and the other direction at once
             if put_right:
                 log.warning("reconciler.walked", lost=lost, put_right=put_right)
-
-    async def _run_id(self) -> bytes:
-        info: bytes = await self._link.call(b"INFO", b"server")
-        return next((line[7:].strip() for line in info.splitlines() if line.startswith(b"run_id:")), b"")
 
     async def _walk(self, *, lost: bool) -> int:
         """All open chats of SQL; how many did not fit."""

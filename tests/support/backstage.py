@@ -24,7 +24,7 @@ from chatserver.broker.keys import PARTITIONS
 from chatserver.broker.link import Link
 from chatserver.broker.log import Accepted, ChatLog
 from chatserver.embedded import EmbeddedValkey
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, UnavailableError
 from chatserver.ids import new_epoch, new_id
 from chatserver.model.chat import ChatInfo, LiveChat, encode_info
 from chatserver.model.person import CUSTOMER_RIGHTS, OWNER_RIGHTS, Participant, Person
@@ -35,7 +35,7 @@ from chatserver.worker.finaliser import Finaliser
 from chatserver.worker.leases import Leases
 from chatserver.worker.persister import Persister
 from chatserver.worker.reconciler import Reconciler
-from tests.support.client import new_chat_key, new_device
+from tests.support.client import PATIENCE, new_chat_key, new_device
 from transcripts.database import open_database
 from transcripts.entry import Entry
 from transcripts.seal import Sealer, SealKey
@@ -81,6 +81,14 @@ class Valkey:
             redis.flushall()
             for key, value in copy.items():
                 redis.restore(key, 0, value)
+
+    def begin_history(self) -> None:
+        """As a start or a promotion does: another replication ID, and whoever was connected has to connect anew."""
+        with self.redis() as redis:
+            redis.replicaof("127.0.0.1", 1)
+            redis.replicaof("NO", "ONE")
+            for kind in ("pubsub", "normal"):
+                redis.client_kill_filter(_type=kind, skipme=True)
 
 
 @contextlib.contextmanager
@@ -143,6 +151,15 @@ class Backstage:
         return Reconciler(
             link, Chats(ChatLog(link), Store(engine), Directory(engine)), AllLeases(link, self.partitions)
         )
+
+    async def answered(self) -> None:
+        """Until the link has noticed that it was cut off, and stands again."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with contextlib.suppress(UnavailableError):
+                    await self.link.call(b"PING")
+                    return
+                await asyncio.sleep(0.002)
 
     async def persist(self) -> None:
         """Until nothing is left to write."""

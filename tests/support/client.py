@@ -11,6 +11,7 @@ import itertools
 import json
 import secrets
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 import httpx
@@ -101,6 +102,16 @@ class Socket:
                 self.inbox.remove(value)
                 return value
         while not fits(value := await self.receive(), op, fields):
+            self.inbox.append(value)
+        return value
+
+    async def until_any(self, ops: Collection[str], **fields: Any) -> dict[str, Any]:
+        """The next value of one of these kinds with these fields; what comes before it stays in the inbox."""
+        for value in self.inbox:
+            if value["op"] in ops and fits(value, value["op"], fields):
+                self.inbox.remove(value)
+                return value
+        while not ((value := await self.receive())["op"] in ops and fits(value, value["op"], fields)):
             self.inbox.append(value)
         return value
 

@@ -21,6 +21,15 @@ async def whole_log(socket: Socket, ticket: int) -> list[dict[str, Any]]:
         where = position(page["entries"][-1])
 
 
+async def until_heard(socket: Socket, ticket: int, text: str) -> dict[str, Any]:
+    """Waits for an entry with this text, by itself or on a page that this socket was sent."""
+    while True:
+        value = await socket.until_any(("entry", "page"), ticket=ticket)
+        for entry in value["entries"] if value["op"] == "page" else [value]:
+            if entry.get("text") == text:
+                return dict(entry)
+
+
 async def until_durable(socket: Socket, ticket: int) -> int:
     """Waits until everything in the log so far is in the database; the number of the last entry."""
     async with asyncio.timeout(PATIENCE):
