@@ -14,6 +14,7 @@ from chatserver.errors import ChatError
 # A command is imported when it is used: `serve` is up half a second earlier, `mask` at once.
 _COMMANDS = {
     "agent": "agents:agent",
+    "bench": "bench:bench",
     "mask": "mask:mask_command",
     "migrate": "serve:migrate_command",
     "serve": "serve:serve",
