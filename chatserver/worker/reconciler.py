@@ -36,8 +36,8 @@ class Reconciler:
     """Compares all chats, in two directions.
 
     From SQL: every open chat has to be in Redis, not behind SQL, and of SQL's epoch. Done whenever Redis may have lost
-    something: a mark in Redis names the history of its data (`Link.replid`) for which it was done last, so it is gone after a
-    flush, and another one after a restart or a failover.
+    something: a mark in Redis names the history of its data (`Link.replid`) for which it was done last, so it is gone
+    after a flush, and another one after a restart or a failover.
 
     From Redis: what SQL is said to have it has, and what is to be done is on a work list. Done all the time, slowly.
     """
