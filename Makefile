@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos peers screenshots check format clean lock
+.PHONY: run build test chaos peers growth bench-check screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -23,6 +23,12 @@ chaos: $(VENV)/developer ## Break everything at random for nine minutes, and che
 peers: $(VENV)/installed ## Measure against other servers of its kind: make peers PEERS=folder of the harness (docs/performance.md)
 	@test -x "$(PEERS)/run.sh" || { echo "make peers needs PEERS=FOLDER, the folder of the peers harness (with run.sh)"; exit 1; }
 	PEERS_PRODUCT=$(CURDIR)/bench/peers_adapter.py "$(PEERS)/run.sh" $(PEERS_ARGS)
+
+growth: $(VENV)/developer ## How costs grow with chats, entries, clients at once, watchers: growth/growth.html
+	$(BIN)/python -m bench.growth $(GROWTH_ARGS)
+
+bench-check: $(VENV)/developer ## Has a message become more expensive? A ratio to a bare relay, in under a minute
+	$(BIN)/python -m bench.check
 
 screenshots: $(VENV)/developer ## Take the pictures of the README anew
 	$(BIN)/pytest tests/e2e/test_whole_chat.py -k whole --screenshots docs/images

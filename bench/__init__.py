@@ -1,0 +1,1 @@
+"""Measurements: against peers (`peers_adapter`), against a floor (`check`), and how costs grow (`growth`)."""
