@@ -80,6 +80,12 @@ class Talker:
         self._late: deque[float] = deque()  # due, and not sent: too many are on their way
 
     @property
+    def line(self) -> Line:
+        """The connection; there is one between `sit` and `leave`."""
+        assert self._line
+        return self._line
+
+    @property
     def outstanding(self) -> int:
         """Messages that the other side does not have."""
         return len(self._due) + len(self._late)
@@ -108,14 +114,13 @@ class Talker:
             self._post(due)
 
     def _post(self, due: float) -> None:
-        assert self._line
         self.posted += 1
         n = self.seat.n + self.posted
         self._due[n] = self._unacked[n] = due
         command: Value = {"op": "post_message", "id": n, "ticket": self.seat.ticket, "n": n, "text": self._text}
         if self.seat.gen is not None:
             command["gen"] = self.seat.gen
-        self._line.say(command)
+        self.line.say(command)
 
     def _heard(self, value: Value) -> None:
         op = value["op"]
@@ -230,11 +235,15 @@ class Crowd:
         return tally
 
     async def _settle(self, tally: Tally) -> Tally:
+        await self.settle()
+        tally.undelivered = sum(talker.outstanding for talker in self.talkers)
+        return tally
+
+    async def settle(self) -> None:
+        """Until everything is delivered and durable, or for so long as one can ask."""
         deadline = now() + SETTLE_SECONDS
         while now() < deadline and not all(talker.settled for talker in self.talkers):  # noqa: ASYNC110  # nothing to set
             await asyncio.sleep(0.05)
-        tally.undelivered = sum(talker.outstanding for talker in self.talkers)
-        return tally
 
 
 async def _measure(tally: Tally, warm_up: float, seconds: float) -> None:
