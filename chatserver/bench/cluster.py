@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -86,6 +88,7 @@ class Cluster:
             await asyncio.to_thread(self._add_staff)
             await self._start_nodes()
             self._worker = self._start("worker")
+            await self._until(self._worker, self._worker_is_ready)  # from now on Valkey outlives the nodes
         except BaseException:
             await self.__aexit__()
             raise
@@ -141,7 +144,7 @@ class Cluster:
         begun = time.monotonic()
         self._nodes = [self._start("serve", "--no-worker", "--port", str(port)) for port in self._ports]
         for node, port in zip(self._nodes, self._ports, strict=True):
-            await self._ready(node, port)
+            await self._until(node, partial(_is_ready, port))
         return time.monotonic() - begun
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
@@ -156,12 +159,19 @@ class Cluster:
                 preexec_fn=_die_with_parent,
             )
 
-    async def _ready(self, node: subprocess.Popen[bytes], port: int) -> None:
+    async def _worker_is_ready(self) -> bool:
+        return "worker is ready" in self._log
+
+    async def _until(self, process: subprocess.Popen[bytes], ready: Callable[[], Awaitable[bool]]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not await _is_ready(port):
-            if node.poll() is not None or time.monotonic() > deadline:
-                raise ClusterError((self._folder / "servers.log").read_text(errors="replace")[-600:])
+        while not await ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ClusterError(self._log[-600:])
             await asyncio.sleep(LOOK_SECONDS)
+
+    @property
+    def _log(self) -> str:
+        return (self._folder / "servers.log").read_text(errors="replace")
 
     async def _stop(self, *processes: subprocess.Popen[bytes]) -> None:
         for process in processes:
