@@ -1,6 +1,7 @@
 """The composition root of a web process: wires settings, stores, hub and edge into one ASGI application.
 
-`create_app` runs under any ASGI server; `chatserver serve` runs it under uvicorn.
+`create_app` runs under any ASGI server; `chatserver serve` runs it under uvicorn, and takes WebSockets past ASGI
+(`web.uvicorn_socket`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from chatserver.stores.tickets import TicketNumbers
 from chatserver.web.agent_api import AgentApi
 from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
 from chatserver.web.customer_api import CustomerApi
+from chatserver.web.door import Door
 from chatserver.web.error_mapping import HANDLERS
 from chatserver.web.pages import Pages
 from chatserver.web.services import Services
@@ -108,7 +110,8 @@ class ChatServer:
         )
         origins = frozenset(settings.public_origins)
         secure = settings.public_origins[0].startswith("https:")
-        self._socket = SocketApp(lambda: self.services, origins)
+        self.door = Door(self.services, origins)
+        self._socket = SocketApp(self.door)
         self._http = Starlette(
             routes=[
                 Route("/healthz", self._healthz),

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -27,7 +28,6 @@ from chatserver.config import Settings
 from chatserver.errors import ChatError, ConfigError
 from chatserver.keys import Keys
 from chatserver.web.uvicorn_socket import SocketProtocol
-from chatserver.wire.codec import MAX_FRAME_BYTES
 from chatserver.worker.worker import Worker
 
 NOW = signal.SIGUSR1  # from the parent to its children: no more patience
@@ -101,17 +101,14 @@ def serve_web(
 
         async def _close_handshakes(self) -> None:
             for _ in range(round(CLOSE_SECONDS / LOOK_SECONDS)):
-                if not any(getattr(connection, "close_sent", False) for connection in self.server_state.connections):
+                if not any(getattr(connection, "closing", False) for connection in self.server_state.connections):
                     return
                 await asyncio.sleep(LOOK_SECONDS)
 
     app = create_app(settings, keys, redis_url=redis_url)
     config = uvicorn.Config(
         app,
-        ws=SocketProtocol,
-        ws_max_size=MAX_FRAME_BYTES,
-        ws_ping_interval=None,  # the hub's own heartbeat, on one timer
-        ws_per_message_deflate=False,  # 40 KiB and 10 µs a connection and message, and CRIME-like attacks
+        ws=partial(SocketProtocol, app.door),  # type: ignore[arg-type]  # called like a class
         lifespan="on",
         log_config=None,
         access_log=False,

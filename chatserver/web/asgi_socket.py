@@ -1,4 +1,4 @@
-"""The WebSocket front over plain ASGI: runs under any server; what it gives the hub is the `Transport` interface.
+"""The WebSocket front over plain ASGI, for any other server than ours: `chatserver serve` uses `web.uvicorn_socket`.
 
 One reader (the ASGI call) and one writer task per connection; the hub only ever hands frames over.
 """
@@ -9,14 +9,9 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
-import structlog
-
-from chatserver.web.services import Services
-from chatserver.web.session import Session
-from chatserver.web.uvicorn_socket import EXTENSION
-from chatserver.wire.codec import choose
+from chatserver.web.door import Door, Refused
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,35 +19,31 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CUT_SECONDS = 2.0
 CLOSE_SECONDS = 15.0  # uvicorn waits 10 s for the answer to a close frame
-
-log = structlog.get_logger()
-
-
-class Wire(Protocol):
-    """What lies below ASGI, where the server gives it to us (`web.uvicorn_socket`)."""
-
-    on_stalled: Callable[[], None] | None
-
-    def buffered(self) -> int:
-        """Bytes that the kernel has not taken."""
-
-    def abort(self) -> None:
-        """Ends at once."""
+STALL_SECONDS = 10.0  # without a frame taken
 
 
 class AsgiTransport:
-    """Frames out, in order, by a writer task of its own; see `hub.connection.Transport`."""
+    """Frames out, in order, by a writer task of its own; see `hub.connection.Transport`. It sees what the server has
+    not taken; what lies between server and peer it does not.
+    """
 
-    def __init__(self, send: Send, wire: Wire | None) -> None:
-        self._send, self._wire = send, wire
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.on_stalled: Callable[[], None] | None = None
         self._frames: deque[tuple[bytes, bool]] = deque()
         self._bytes = 0
+        self._taken = 0  # frames, ever
+        self._stall_timer: asyncio.TimerHandle | None = None
         self._close_with: tuple[int, str] | None = None
         self._wake = asyncio.Event()
         self._reader = asyncio.current_task()
         self.writer = asyncio.create_task(self._write(), name="socket writer")
 
     def send(self, data: bytes, *, binary: bool) -> None:
+        if self._close_with:
+            return
+        if self._frames and not self._stall_timer:
+            self._watch()
         self._frames.append((data, binary))
         self._bytes += len(data)
         self._wake.set()
@@ -66,7 +57,13 @@ class AsgiTransport:
         self._end(code, reason, CUT_SECONDS)
 
     def backlog(self) -> tuple[int, int]:
-        return len(self._frames), self._bytes + (self._wire.buffered() if self._wire else 0)
+        return len(self._frames), self._bytes
+
+    def stop(self) -> None:
+        """The connection is gone."""
+        self.writer.cancel()
+        if self._stall_timer:
+            self._stall_timer.cancel()
 
     def _end(self, code: int, reason: str, seconds: float) -> None:
         if self._close_with is None:
@@ -76,15 +73,22 @@ class AsgiTransport:
             asyncio.get_running_loop().call_later(seconds, self._abort)
 
     def _abort(self) -> None:
-        if self._wire:
-            self._wire.abort()
-            return
         # ASGI knows no abort: the writer may hang on a peer that does not read. Both tasks end, and the server drops
         # the connection.
         self._frames.clear()
         self.writer.cancel()
         if self._reader:
             self._reader.cancel()
+
+    def _watch(self) -> None:
+        self._stall_timer = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look, self._taken)
+
+    def _look(self, taken: int) -> None:
+        self._stall_timer = None
+        if self._frames and self._taken > taken:  # slow, but alive
+            self._watch()
+        elif self._frames and self.on_stalled:
+            self.on_stalled()
 
     async def _write(self) -> None:
         with contextlib.suppress(OSError, RuntimeError):  # the peer is gone; the reader hears of it too
@@ -97,6 +101,7 @@ class AsgiTransport:
                         if binary
                         else {"type": "websocket.send", "text": data.decode()}
                     )
+                    self._taken += 1
                 if self._close_with:
                     code, reason = self._close_with
                     await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
@@ -106,46 +111,32 @@ class AsgiTransport:
 
 
 class SocketApp:
-    """The ASGI application behind `/ws`."""
+    """The ASGI application of the WebSocket."""
 
-    def __init__(self, services: Callable[[], Services], origins: frozenset[str]) -> None:
-        self._services, self._origins = services, origins
+    def __init__(self, door: Door) -> None:
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        codec = choose(scope.get("subprotocols", ()))
         await receive()  # websocket.connect
-        if self._services().hub.drain.begun:
-            await _deny(send, 503, "This node is going; another one takes you.", (b"retry-after", b"1"))
-        elif scope["path"] != "/ws":
-            await _deny(send, 404, "The socket is at /ws.")
-        elif headers.get(b"origin", "").lower() not in self._origins:
-            log.warning("socket.origin_refused", origin=headers.get(b"origin", "")[:200], allowed=sorted(self._origins))
-            await _deny(send, 403, "This origin may not open a socket here.")
-        elif codec is None:
-            await _deny(send, 400, "Offer the subprotocol chat.v1.msgpack or chat.v1.json.")
-        else:
-            await send({"type": "websocket.accept", "subprotocol": codec.subprotocol})
-            wire = scope.get("extensions", {}).get(EXTENSION)
-            transport = AsgiTransport(send, wire)
-            session = Session(self._services(), transport, codec)
-            if wire:
-                wire.on_stalled = session.on_stalled
-            try:
-                while (message := await receive())["type"] != "websocket.disconnect":
-                    text = message.get("text")
-                    session.on_frame(text if text is not None else message.get("bytes") or b"")
-            finally:
-                session.on_closed()
-                transport.writer.cancel()
+        try:
+            codec = self._door.check(scope["path"], [(name.lower(), value) for name, value in scope["headers"]])
+        except Refused as refused:
+            await _refuse(send, refused)
+            return
+        await send({"type": "websocket.accept", "subprotocol": codec.subprotocol})
+        transport = AsgiTransport(send)
+        session = self._door.open(transport, codec)
+        transport.on_stalled = session.on_stalled
+        try:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                text = message.get("text")
+                session.on_frame(text if text is not None else message.get("bytes") or b"")
+        finally:
+            session.on_closed()
+            transport.stop()
 
 
-async def _deny(send: Send, status: int, why: str, *headers: tuple[bytes, bytes]) -> None:
-    await send(
-        {
-            "type": "websocket.http.response.start",
-            "status": status,
-            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *headers],
-        }
-    )
-    await send({"type": "websocket.http.response.body", "body": why.encode() + b"\n"})
+async def _refuse(send: Send, refused: Refused) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *refused.headers]
+    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": refused.why.encode() + b"\n"})

@@ -1,81 +1,102 @@
-"""What uvicorn's WebSocket needs beyond ASGI: short buffers, so that a peer that does not read is noticed, and an end
-for it.
+"""uvicorn's `ws=` class: takes a connection over from HTTP and gives it to picows.
 
-Without this the kernel takes 4 MB for a peer that has stopped reading (measured), and closing waits for it.
+uvicorn makes one, tells it `connection_made` and the upgrade request, and sets it as the transport's protocol; from
+then on picows reads the socket by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from picows import WSAutoPingStrategy
+from picows.common import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-SEND_BUFFER_BYTES = 64 * 1024  # of the kernel, which doubles it
-WRITE_BUFFER_BYTES = 32 * 1024
-STALL_SECONDS = 10.0
-MAX_FRAMES_WAITING = 4096  # one read of the socket may bring very many very small ones
+from chatserver.web.door import Door, Refused
+from chatserver.web.picows_socket import PicowsSocket, QuietLog
+from chatserver.web.tcp import Tcp
+from chatserver.web.upgrade import Upgrade
+from chatserver.wire.codec import MAX_FRAME_BYTES, Codec
 
-EXTENSION = "chatserver.wire"  # in the scope: this object
+READ_BUFFER_BYTES = 2048  # the least that picows takes; it grows for larger frames
+
+_LOG = QuietLog()
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """Hands itself to the application as `scope["extensions"][EXTENSION]`: a `web.asgi_socket.Wire`."""
+class SocketProtocol(WSProtocol):  # type: ignore[misc]  # see above
+    """One connection from its upgrade on. Give uvicorn a `partial` with the door."""
 
-    on_stalled: Callable[[], None] | None = None
-    _stall_timer: asyncio.TimerHandle | None = None
-    _left = 0
+    def __init__(self, door: Door, *, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        self._door, self._server_state = door, server_state
+        super().__init__(
+            None,  # host, of a client
+            None,  # path, of a client
+            False,  # is a client
+            self._answer,
+            _LOG,
+            True,  # an exception in a callback closes
+            None,  # no timeout: the upgrade request is there
+            False,  # no pings: the hub's heartbeat
+            20,
+            20,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # no pongs either: a slow peer could have any number written
+            MAX_FRAME_BYTES,
+            None,
+            READ_BUFFER_BYTES,
+        )
+
+    @property
+    def closing(self) -> bool:
+        """Whether a close frame is on its way."""
+        return self.listener is not None and self.listener.closing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-
-    def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
-        if self.response.status_code == 101:  # the application begins in the next loop turn
-            cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
+        self._server_state.connections.add(self)
+        self._tcp = Tcp(cast(asyncio.Transport, transport), self)
+        super().connection_made(self._tcp)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.resume_writing()
+        self._server_state.connections.discard(self)
         super().connection_lost(exc)
 
-    # -- bounds
-
-    def send_receive_event_to_app(self) -> None:
-        if self.queue.qsize() >= MAX_FRAMES_WAITING:
-            self.transport.abort()
-            return
-        super().send_receive_event_to_app()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._left = self.buffered()
-        self._stall_timer = self.loop.call_later(STALL_SECONDS, self._look)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall_timer:
-            self._stall_timer.cancel()
-            self._stall_timer = None
-
-    def _look(self) -> None:
-        before, self._left = self._left, self.buffered()
-        if self._left < before:  # slow, but alive
-            self._stall_timer = self.loop.call_later(STALL_SECONDS, self._look)
-        elif self.on_stalled:
-            self.on_stalled()
+    def data_received(self, data: bytes) -> None:
+        """The upgrade request, once."""
+        try:
+            upgrade = Upgrade.read(data)
+            self._codec: Codec = self._door.check(upgrade.path, upgrade.headers)
+        except Refused as refused:
+            self._refuse(refused)
         else:
-            self.abort()
+            request = upgrade.short()
+            self.get_buffer(-1)[: len(request)] = request
+            self.buffer_updated(len(request))
 
-    # -- Wire
+    def shutdown(self) -> None:
+        """From uvicorn: the process ends."""
+        if self.listener:
+            self.listener.shut_down()
+        else:
+            self._tcp.abort()
 
-    def buffered(self) -> int:
-        """Bytes that the kernel has not taken."""
-        return self.transport.get_write_buffer_size()
+    def _answer(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": self._codec.subprotocol})
+        return WSUpgradeResponseWithListener(response, PicowsSocket(self._door, self._codec))
 
-    def abort(self) -> None:
-        """Ends at once."""
-        self.transport.abort()
+    def _refuse(self, refused: Refused) -> None:
+        body = refused.why.encode() + b"\n"
+        headers = [
+            *self._server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            *refused.headers,
+        ]
+        phrase = HTTPStatus(refused.status).phrase.encode()
+        head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self._tcp.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (refused.status, phrase, head, body))
+        self._tcp.close()

@@ -7,12 +7,36 @@ from websockets.sync.client import connect
 
 from tests.support.client import JSON, MSGPACK, PATIENCE
 from tests.support.people import People
+from tests.support.plain_asgi import PlainAsgi
+from tests.support.raw_socket import Caller
 from tests.support.server import RunningServer
 
 
 @pytest.fixture(params=[MSGPACK, JSON], ids=["msgpack", "json"])
 def subprotocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="session", params=["picows", "asgi"])
+def front(request: pytest.FixtureRequest) -> str:
+    """What carries WebSockets: the server's own front, or plain ASGI."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def server(server: RunningServer, front: str) -> Iterator[RunningServer]:
+    """The shared server, or a node beside it."""
+    if front == "picows":
+        yield server
+    else:
+        with PlainAsgi(beside=server) as node:
+            yield node
+
+
+@pytest.fixture(scope="session")
+def caller(server: RunningServer) -> Caller:
+    """Somebody for raw sockets."""
+    return Caller(server)
 
 
 @pytest.fixture

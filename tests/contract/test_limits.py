@@ -1,4 +1,4 @@
-"""How fast one connection may be; on a server of its own with low limits."""
+"""How fast one connection may be; on a node of its own with low limits."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.client import Refused
-from tests.support.people import People, add_staff, open_chat
+from tests.support.people import People, open_chat
+from tests.support.plain_asgi import PlainAsgi
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.anyio
@@ -18,15 +19,18 @@ HOPELESS = {"CHAT_AGENT_RATE": "3/0.001"}  # after three commands none for a qua
 
 
 @pytest.fixture(scope="module")
-def slow_server() -> Iterator[RunningServer]:
-    with RunningServer(env={"CHAT_CUSTOMER_RATE": f"{BURST}/4", **HOPELESS}) as running:
-        add_staff(running, "ben")
+def slow_server(server: RunningServer, front: str) -> Iterator[RunningServer]:
+    env = {"CHAT_CUSTOMER_RATE": f"{BURST}/4", **HOPELESS}
+    node = (
+        PlainAsgi(env=env, beside=server) if front == "asgi" else RunningServer("--no-worker", env=env, beside=server)
+    )
+    with node as running:
         yield running
 
 
 @pytest.fixture
-async def people(slow_server: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(slow_server, subprotocol)
+async def people(slow_server: RunningServer, cookies: dict[str, str], subprotocol: str) -> AsyncIterator[People]:
+    everybody = People(slow_server, subprotocol, cookies)
     yield everybody
     await everybody.close()
 

@@ -106,6 +106,8 @@ def found(server: RunningServer, query: str) -> list[int]:
 class RunningServer:
     """`chatserver serve` on a folder of its own. Use as a context manager: whatever happens, nothing is left behind."""
 
+    program: tuple[str, ...] = ("chatserver", "serve")
+
     def __init__(self, *options: str, env: dict[str, str] | None = None, beside: RunningServer | None = None) -> None:
         """With `beside`, another node of the same installation: on its data folder, at a port of its own."""
         self.options, self.env = options, FAST | (env or {})
@@ -148,7 +150,7 @@ class RunningServer:
         with self._log.open("ab") as log, self._said.open("ab") as out:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "chatserver", "serve", "--data", str(self.data)),
+                    *(sys.executable, "-m", *self.program, "--data", str(self.data)),
                     *("--port", str(self.port), *self.options),
                 ],
                 env=clean_environment(**self.env, PYTHONUNBUFFERED="1"),

@@ -1,0 +1,78 @@
+"""Who may open a WebSocket, and the session they get: the same whichever adapter carries the connection.
+
+Middleware does not see this path, so everything that a handshake has to pass is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from chatserver.hub.connection import Transport
+from chatserver.web.services import Services
+from chatserver.web.session import Session
+from chatserver.wire.codec import Codec, choose
+
+PATH = "/ws"
+MAX_HEADERS = 100
+MAX_HEADERS_BYTES = 16 * 1024  # names and values; cookies of a whole domain come along
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+log = structlog.get_logger()
+
+
+class Refused(Exception):
+    """The handshake ends with this HTTP status. `why` is for people, `headers` for programs."""
+
+    def __init__(self, status: int, why: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(why)
+        self.status, self.why, self.headers = status, why, headers
+
+
+class Door:
+    """Checks handshakes, and makes sessions of those that pass."""
+
+    def __init__(self, services: Services, origins: frozenset[str]) -> None:
+        self._services, self._origins = services, origins
+
+    def check(self, path: str, headers: Headers) -> Codec:
+        """The codec of a handshake that passes; names of `headers` are in lower case.
+
+        Raises:
+            Refused: it does not pass.
+        """
+        found = _by_name(headers)
+        if self._services.hub.drain.begun:
+            raise Refused(503, "This node is going; another one takes you.", (b"retry-after", b"1"))
+        if path != PATH:
+            raise Refused(404, f"The socket is at {PATH}.")
+        if len(found.get(b"host", ())) != 1:  # its value says nothing behind a proxy: the Origin is what counts
+            raise Refused(400, "Send one Host.")
+        self._check_origin(found.get(b"origin", []))
+        codec = choose(name.strip() for line in found.get(b"sec-websocket-protocol", ()) for name in line.split(","))
+        if codec is None:
+            raise Refused(400, "Offer the subprotocol chat.v1.msgpack or chat.v1.json.")
+        return codec
+
+    def open(self, transport: Transport, codec: Codec) -> Session:
+        """The session of a connection that stands."""
+        return Session(self._services, transport, codec)
+
+    def _check_origin(self, origins: list[str]) -> None:
+        if len(origins) != 1 or origins[0].lower() not in self._origins:
+            log.warning("socket.origin_refused", origin=", ".join(origins)[:200], allowed=sorted(self._origins))
+            raise Refused(403, "This origin may not open a socket here.")
+
+
+def _by_name(headers: Headers) -> dict[bytes, list[str]]:
+    found: dict[bytes, list[str]] = {}
+    count = size = 0
+    for name, value in headers:
+        count += 1
+        size += len(name) + len(value)
+        found.setdefault(name, []).append(value.decode("latin-1"))
+    if count > MAX_HEADERS or size > MAX_HEADERS_BYTES:
+        raise Refused(431, "Too many headers, or too long ones.")
+    return found
