@@ -71,7 +71,9 @@ class ChatServer:
     """One web process: an ASGI application with a life cycle."""
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str) -> None:
-        engine = open_database(settings.database, patience_ms=DATABASE_PATIENCE_MS)
+        engine = open_database(
+            settings.database, patience_ms=DATABASE_PATIENCE_MS, connections=settings.database_connections
+        )
         hub = Hub(ping_seconds=settings.ping_seconds, check_seconds=settings.check_seconds)
         self._engine, self._redis = engine, open_redis(redis_url)
         self._settings = settings

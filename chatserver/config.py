@@ -26,6 +26,7 @@ class Settings:
     workers: int = 1
     redis_url: str | None = field(default=None, repr=False)
     database_url: str | None = field(default=None, repr=False)
+    database_connections: int = 10
     strict: bool = False
     public_url: str | None = None
     site_name: str = "Shop help"
@@ -59,6 +60,13 @@ class Settings:
             workers=_number("CHAT_WORKERS", get("CHAT_WORKERS"), cls.workers, 1, 256),
             redis_url=_url("CHAT_REDIS_URL", get("CHAT_REDIS_URL"), ("redis", "rediss", "unix")),
             database_url=_url("CHAT_DATABASE_URL", get("CHAT_DATABASE_URL"), ("sqlite", "postgresql", "postgres")),
+            database_connections=_number(
+                "CHAT_DATABASE_CONNECTIONS",
+                get("CHAT_DATABASE_CONNECTIONS"),
+                cls.database_connections,
+                2,
+                1_000,
+            ),
             strict=_switch("CHAT_STRICT", get("CHAT_STRICT")) or False,
             public_url=_url("CHAT_PUBLIC_URL", get("CHAT_PUBLIC_URL"), ("http", "https")),
             site_name=get("CHAT_SITE_NAME") or cls.site_name,

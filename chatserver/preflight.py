@@ -22,6 +22,7 @@ from transcripts.errors import TranscriptError
 from transcripts.migrate import upgrade as upgrade_transcripts
 
 OLDEST_REDIS = 7
+MIGRATION_MS = 3_600_000  # a statement that changes a large table takes its time
 
 log = structlog.get_logger()
 
@@ -103,7 +104,7 @@ async def migrate(settings: Settings, *, rewrite_site: bool = False) -> bool:
     try:
         if not settings.database_url:
             settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = open_database(settings.database)
+        engine = open_database(settings.database, statement_ms=MIGRATION_MS)
         try:
             await upgrade_transcripts(engine)
             await upgrade_hub(

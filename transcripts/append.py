@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, case, insert, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
 from transcripts.bulk import execute_many
 from transcripts.canonical import canonical_body, commitment
-from transcripts.database import write
+from transcripts.database import is_postgresql, refused, write
 from transcripts.entry import ChatBatch, Entry, Opening
 from transcripts.errors import CanonicalError
 from transcripts.rows import entry_row
@@ -65,7 +65,9 @@ async def append(engine: AsyncEngine, batches: Sequence[ChatBatch]) -> Appended:
     try:
         async with write(engine) as connection:
             return await _append(connection, batches)
-    except IntegrityError:
+    except DBAPIError as exc:
+        if not refused(exc):
+            raise
         # One batch breaks a rule that only the database can see (the same command twice, a chat_key that is taken).
         # Rare, so the rest is written one by one to find out which.
         async with write(engine) as connection:
@@ -80,7 +82,9 @@ async def _append_singly(connection: AsyncConnection, batches: Sequence[ChatBatc
         try:
             async with connection.begin_nested():
                 one = await _append(connection, [batch])
-        except IntegrityError as exc:
+        except DBAPIError as exc:
+            if not refused(exc):
+                raise
             conflicts[batch.ticket] = f"refused by the database: {exc.orig}"
             continue
         durable.update(one.durable)
@@ -230,7 +234,7 @@ class _Plan:
     async def execute(self, connection: AsyncConnection) -> None:
         changed = self._changed - self._new
         if self._new:
-            await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in self._new])
+            await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in sorted(self._new)])
         if changed:
             await execute_many(connection, _UPDATE_CHAT, [_projected(self.chats[ticket]) for ticket in changed])
         if self._entries:
@@ -328,8 +332,8 @@ def _entry_rows(fresh: list[Entry]) -> list[dict[str, Any]]:
 
 async def _load_chats(connection: AsyncConnection, tickets: set[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
-    question = select(schema.chats)
-    if connection.dialect.name == "postgresql":
+    question = select(schema.chats).order_by(schema.chats.c.ticket)
+    if is_postgresql(connection):
         question = question.with_for_update()  # SQLite: the whole database is ours already
     for part in _chunks(sorted(tickets)):
         rows = await connection.execute(question.where(schema.chats.c.ticket.in_(part)))

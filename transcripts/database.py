@@ -1,38 +1,50 @@
-"""One database: opening it, reading from it, writing to it.
+"""One database: opening it, reading from it, writing to it. What differs between SQLite and PostgreSQL is in
+`sqlite_engine` and `postgres_engine`, and in the search's two indexes.
 
-On SQLite several processes (web, worker) share one file. Two rules keep them from ever failing with "database is
-locked": a transaction that writes takes the write lock when it begins (BEGIN IMMEDIATE; a read transaction that turns
-into a writing one cannot wait, SQLite refuses it at once), and every connection waits up to 10 s for that lock
-(`patience_ms`; so long a caller waits at most for a connection, too).
+The rule for what is read and then written in one transaction: on SQLite a writing transaction has the database for
+itself from its beginning. On PostgreSQL it has only what it locks: rows read `with_for_update`, in the order of their
+keys so that no two transactions wait for each other, or whole tables (`lock_tables`).
 """
 
-import os
 import sqlite3
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import Table, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from transcripts.errors import StoreUnavailableError
+from transcripts.errors import StoreUnavailableError, UndoneError
+from transcripts.postgres_engine import NO_TABLE, UNDONE, open_postgresql, postgres_sentence, sqlstate
+from transcripts.sqlite_engine import WRITES, open_sqlite, sqlite_sentence
+
+_T = TypeVar("_T")
 
 BUSY_MS = 10_000
 """How long a connection waits for another process' write, unless told."""
 
-_WRITES = "transcripts_writes"
+CONNECTIONS = 10
+"""To PostgreSQL, of one process, unless told."""
+
+_ATTEMPTS = 3
 
 
-def open_database(url: str, *, patience_ms: int = BUSY_MS) -> AsyncEngine:
+def open_database(
+    url: str, *, patience_ms: int = BUSY_MS, statement_ms: int | None = None, connections: int = CONNECTIONS
+) -> AsyncEngine:
     """Opens `sqlite:///path` (`sqlite:////absolute/path`) or `postgresql://…`, as an operator writes it.
 
     A SQLite file is tried at once (and made if it is not there); a server that cannot be reached shows up at the first
     transaction. Close with `await engine.dispose()`.
+
+    Args:
+        url: the address.
+        patience_ms: how long to wait for other writers, and for a connection.
+        statement_ms: PostgreSQL: how long one statement may take; the patience unless told.
+        connections: PostgreSQL: at most so many.
 
     Raises:
         StoreUnavailableError: not a database address, a folder that is missing or not writable, not a database.
@@ -43,39 +55,82 @@ def open_database(url: str, *, patience_ms: int = BUSY_MS) -> AsyncEngine:
         raise StoreUnavailableError("the database address must look like sqlite:///path or postgresql://…") from exc
     family = parsed.drivername.partition("+")[0]
     if family == "sqlite":
-        return _open_sqlite(parsed, patience_ms)
+        return open_sqlite(parsed, patience_ms)
     if family in {"postgresql", "postgres"}:
-        return _open_postgresql(parsed, patience_ms)
+        return open_postgresql(
+            parsed, patience_ms=patience_ms, statement_ms=statement_ms or patience_ms, connections=connections
+        )
     raise StoreUnavailableError(f"databases are sqlite:///path or postgresql://…, not {parsed.drivername}")
 
 
 @asynccontextmanager
 async def read(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that only reads: everything in it sees one moment of the database (SQLite).
+    """A transaction that only reads: everything in it sees one moment of the database.
 
     Raises:
         StoreUnavailableError: the database cannot be opened or does not answer.
     """
     with _plain_errors(engine):
-        async with engine.connect() as connection, connection.begin():
-            yield connection
+        async with engine.connect() as connection:
+            if is_postgresql(connection):
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
 
 
 @asynccontextmanager
 async def write(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction that writes: committed at the end, rolled back on any exception.
 
-    SQLite: no other process writes while it is open, so keep it short and await nothing else in it.
+    SQLite: no other process writes while it is open, so keep it short and await nothing else in it. PostgreSQL: each
+    statement sees what others have committed before it (READ COMMITTED); the rule above says what to lock.
 
     Raises:
         StoreUnavailableError: the database cannot be opened, does not answer, or stayed locked.
-        sqlalchemy.exc.IntegrityError: passed on; the caller knows what it means.
+        UndoneError: PostgreSQL undid it; nothing has happened (`repeated` tries again).
+        sqlalchemy.exc.DBAPIError: the values were `refused`; the caller knows what it means.
     """
     with _plain_errors(engine):
         async with engine.connect() as connection:
-            writing = await connection.execution_options(**{_WRITES: True})
+            writing = await connection.execution_options(**{WRITES: True})
             async with writing.begin():
                 yield writing
+
+
+async def repeated(transaction: Callable[[], Awaitable[_T]]) -> _T:
+    """Runs a whole transaction, and again when the database undid it for another's sake: never one that may have been
+    committed.
+
+    Raises:
+        UndoneError: it was undone three times.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await transaction()
+        except UndoneError:
+            continue
+    return await transaction()
+
+
+async def lock_tables(connection: AsyncConnection, *tables: Table) -> None:
+    """Nobody else writes to these tables until the end of the transaction; reading goes on. For rare checks of what
+    is not there yet, which no row can be locked for.
+    """
+    if is_postgresql(connection):
+        names = ", ".join(table.name for table in tables)
+        await connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def is_postgresql(database: AsyncConnection | AsyncEngine) -> bool:
+    """Which of the two engines it is."""
+    return database.dialect.name == "postgresql"
+
+
+def refused(exc: DBAPIError) -> bool:
+    """Whether the database refused the values themselves (a rule that they break, a text that it cannot hold): asking
+    again gets the same answer.
+    """
+    return isinstance(exc, IntegrityError) or sqlstate(exc)[:2] in {"22", "23"}
 
 
 class _plain_errors:
@@ -88,110 +143,19 @@ class _plain_errors:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
-        if isinstance(exc, (IntegrityError, ProgrammingError)):
-            return  # a question of the caller's, or a mistake of ours: neither gets better by waiting
         if isinstance(exc, NoConnectionLeft):
             raise StoreUnavailableError("all connections to the database are waiting for it") from exc
+        if isinstance(exc, DBAPIError) and (refused(exc) or _is_mistake(exc)):
+            return  # a question of the caller's, or a mistake of ours: neither gets better by waiting
         if isinstance(exc, (DBAPIError, sqlite3.Error, OSError)):
-            raise StoreUnavailableError(_sentence(self._engine.url, exc)) from exc
+            kind_of = UndoneError if sqlstate(exc) in UNDONE else StoreUnavailableError
+            raise kind_of(self._sentence(exc)) from exc
+
+    def _sentence(self, exc: BaseException) -> str:
+        if is_postgresql(self._engine):
+            return postgres_sentence(exc)
+        return sqlite_sentence(self._engine.url, exc)
 
 
-def _sentence(url: URL, exc: BaseException) -> str:
-    where = url.database if url.get_backend_name() == "sqlite" else url.host
-    cause = str(getattr(exc, "orig", None) or exc)
-    if "not a database" in cause:
-        return f"{where} is not a SQLite database"
-    if "locked" in cause or "busy" in cause:
-        return f"the database {where} is locked by another process"
-    if "disk is full" in cause:
-        return f"the disk of the database {where} is full"
-    if "unable to open" in cause:
-        return f"the database {where} cannot be opened: is its folder there and writable?"
-    if "readonly" in cause or "read-only" in cause:
-        return f"the database {where} cannot be written: check the permissions of the file and its folder"
-    if "no such table" in cause:
-        return f"the database {where} has no tables yet: run `chatserver migrate`"
-    return f"the database {where} does not answer: {cause}"
-
-
-def _open_sqlite(url: URL, patience_ms: int) -> AsyncEngine:
-    in_file = bool(url.database) and url.database != ":memory:"
-    pool: dict[str, Any] = {"pool_timeout": patience_ms / 1000} if in_file else {}
-    engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
-        connect_args={"timeout": patience_ms / 1000},
-        hide_parameters=True,
-        **pool,
-    )
-    if url.database and in_file:
-        _try_file(engine, Path(url.database).absolute(), patience_ms)
-
-    def prepare(connection: Any, _record: object) -> None:
-        _prepare_sqlite(connection, patience_ms)
-
-    event.listen(engine.sync_engine, "connect", prepare)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _try_file(engine: AsyncEngine, path: Path, patience_ms: int) -> None:
-    """Opens the file once, so that a wrong path is told when the program starts and not at the first message."""
-    if not path.parent.is_dir():
-        raise StoreUnavailableError(f"the database's folder {path.parent} does not exist")
-    if path.is_file() and not os.access(path, os.W_OK):
-        raise StoreUnavailableError(_sentence(engine.url, sqlite3.OperationalError("readonly database")))
-    with _plain_errors(engine), closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
-        _set_pragmas(connection.cursor(), patience_ms)
-
-
-def _open_postgresql(url: URL, patience_ms: int) -> AsyncEngine:
-    try:
-        return create_async_engine(
-            url.set(drivername="postgresql+asyncpg"),
-            pool_pre_ping=True,
-            pool_timeout=patience_ms / 1000,
-            hide_parameters=True,
-        )
-    except ModuleNotFoundError as exc:
-        raise StoreUnavailableError(
-            "PostgreSQL needs the extra `postgres`: pip install 'chatserver[postgres]'"
-        ) from exc
-
-
-def _prepare_sqlite(connection: Any, patience_ms: int) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions on its own: _begin_sqlite does
-    try:
-        cursor = connection.cursor()
-        _set_pragmas(cursor, patience_ms)
-        cursor.close()
-    except BaseException:
-        connection.close()  # SQLAlchemy would leave it to the garbage collector, with its thread
-        raise
-
-
-def _set_pragmas(cursor: Any, patience_ms: int) -> None:
-    cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
-    cursor.execute("PRAGMA journal_mode")
-    if cursor.fetchone()[0] != "wal":
-        _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")  # durable means: on the disk, also after a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    # Only a new file gets here. Two processes doing this at once: SQLite answers "locked" without waiting, so we wait.
-    deadline = time.monotonic() + BUSY_MS / 1000
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            cursor.fetchone()
-            return
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _is_mistake(exc: DBAPIError) -> bool:
+    return isinstance(exc, ProgrammingError) and sqlstate(exc) != NO_TABLE

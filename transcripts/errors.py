@@ -2,6 +2,7 @@
 
     TranscriptError
     ├── StoreUnavailableError   the database does not answer or cannot be opened; trying again later may help
+    │   └── UndoneError         PostgreSQL undid the transaction for another's sake; nothing of it has happened
     ├── SchemaError             the database is of another version than this program
     ├── HoleError               entries that should be in SQL are not
     ├── CanonicalError          a value has no deterministic encoding
@@ -26,6 +27,10 @@ class StoreUnavailableError(TranscriptError):
     """The database does not answer."""
 
     retryable = True
+
+
+class UndoneError(StoreUnavailableError):
+    """The database undid the transaction."""
 
 
 class SchemaError(TranscriptError):

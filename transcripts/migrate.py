@@ -7,11 +7,11 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from transcripts.database import write
+from transcripts.database import is_postgresql, write
 from transcripts.errors import SchemaError
 
 VERSION_TABLE = "transcripts_version"
-HEAD = "0002"  # the newest file in migrations/versions; a test compares them
+HEAD = "0003"  # the newest file in migrations/versions; a test compares them
 _PG_LOCK = 0x7472616E73637269  # "transcri"
 
 
@@ -39,7 +39,7 @@ class Migrations:
         Raises:
             SchemaError: a newer version of the program has already been here.
         """
-        if connection.dialect.name == "postgresql":
+        if is_postgresql(connection):
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self.pg_lock})
         await connection.run_sync(self._upgrade)
 

@@ -13,15 +13,13 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
-metadata = MetaData()
+from transcripts.columns import BigKey, Text
 
-BigKey = BigInteger().with_variant(Integer(), "sqlite")
-"""64-bit key. SQLite makes a column its own row id only when the type is written INTEGER."""
+metadata = MetaData()
 
 chats = Table(
     "chats",
@@ -100,7 +98,7 @@ entries = Table(
     Column("text", Text),
     Column("data", Text),  # JSON object
     Column("device", Text),
-    Column("n", Integer),
+    Column("n", BigKey),
     Column("keep", Text, nullable=False),  # words separated by spaces
     Column("masked", Text, nullable=False),
     Column("salt", LargeBinary),  # 16 bytes; gone once erased
@@ -131,7 +129,7 @@ participants = Table(
     Column("rights", Text, nullable=False),
     Column("joined_at", BigInteger, nullable=False),
     Column("left_at", BigInteger),
-    Column("read_seq", Integer, nullable=False),
+    Column("read_seq", BigKey, nullable=False),
     Index("participants_person", "person_id", "ticket"),
     sqlite_with_rowid=False,
 )

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import merkle, schema
 from transcripts.bulk import execute_many
-from transcripts.database import write
+from transcripts.database import is_postgresql, repeated, write
 from transcripts.errors import HoleError, SealError
 from transcripts.segment import SealKey, Segment, leaf, segment_of
 
@@ -56,8 +56,11 @@ class Sealer:
 
     async def seal_many(self, tickets: Sequence[int]) -> dict[int, Segment]:
         """`seal` for many chats in one transaction, for imports: {ticket: newest segment}. All or nothing."""
+        return await repeated(lambda: self._seal(sorted(set(tickets))))
+
+    async def _seal(self, tickets: list[int]) -> dict[int, Segment]:
         async with write(self._engine) as connection:
-            chats = await _finished_chats(connection, sorted(set(tickets)))
+            chats = await _finished_chats(connection, tickets)
             waiting = [chat for chat in chats if chat.sealed_seq < chat.last_seq]
             leaves = await _leaves(connection, waiting)
             made = await self._extend_chain(connection, waiting, leaves)
@@ -121,7 +124,7 @@ async def _finished_chats(connection: AsyncConnection, tickets: list[int]) -> li
     question = select(_chats.ticket, _chats.last_seq, _chats.sealed_seq).where(
         _chats.ticket.in_(tickets), _chats.state.in_(("closing", "closed"))
     )
-    if connection.dialect.name == "postgresql":
+    if is_postgresql(connection):
         question = question.with_for_update()  # SQLite: the whole database is ours already
     rows = await connection.execute(question.order_by(_chats.ticket))
     return [_Finished(*row) for row in rows]

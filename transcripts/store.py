@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from transcripts import schema
 from transcripts.append import Appended, append
 from transcripts.chat import Chat
-from transcripts.database import read, write
+from transcripts.database import read, repeated, write
 from transcripts.entry import ChatBatch, Entry, Participant
 from transcripts.rows import chat_of, entry_of, participant_of
 from transcripts.segment import Segment, segment_of
@@ -80,7 +80,7 @@ class Store:
         taken by another entry, a hole, or an unknown chat without its opening in `conflicts`. Entries get their salt
         and commitment here (docs/seal.md), and are projected onto the chat's row. Read markers never go back.
         """
-        return await append(self._engine, batches)
+        return await repeated(lambda: append(self._engine, batches))
 
     async def chat(self, ticket: int) -> Chat | None:
         """The chat's row, or None."""

@@ -19,7 +19,7 @@ from chatserver.errors import ChatError, ConflictError
 from chatserver.ids import new_id
 from chatserver.model.person import Department, Person
 from chatserver.stores.schema import agent_departments, agents, customers, departments, sites
-from transcripts.database import read, write
+from transcripts.database import lock_tables, read, write
 
 MIN_PASSWORD = 10
 
@@ -114,6 +114,7 @@ class Directory:
         hashed = await asyncio.to_thread(self._hash, new.password) if new.password is not None else None
         agent_id, email = new_id(), new.email.strip().lower()
         async with write(self.engine) as db:
+            await lock_tables(db, agents, departments)
             if first_admin and (await db.execute(select(agents.c.id).where(agents.c.role == "admin").limit(1))).first():
                 raise AdminExistsError
             known = dict((await db.execute(select(departments.c.id, departments.c.name))).all())
@@ -206,6 +207,7 @@ class Directory:
         same customer.
         """
         async with write(self.engine) as db:
+            await lock_tables(db, customers)
             wanted = {str(one["id"]) for one in people if one.get("id")}
             rows = await db.execute(
                 select(customers.c.external_id, customers.c.id).where(
@@ -239,6 +241,7 @@ class Directory:
     async def import_agents(self, people: Sequence[dict[str, Any]]) -> list[str]:
         """Ids of the agents with these `{name?, email?}`; the same email (or name) is the same agent."""
         async with write(self.engine) as db:
+            await lock_tables(db, agents)
             emails = [_import_email(one) for one in people]
             rows = await db.execute(select(agents.c.email, agents.c.id).where(agents.c.email.in_(set(emails))))
             known: dict[str, str] = dict(rows.all())

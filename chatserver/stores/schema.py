@@ -7,7 +7,9 @@ that the first migration is the whole data model and later ones stay small.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, UniqueConstraint
+
+from transcripts.columns import Text
 
 metadata = MetaData()
 

@@ -40,7 +40,7 @@ class Worker:
     """One worker process."""
 
     def __init__(self, settings: Settings, keys: Keys, *, redis_url: str, lease_token: str | None = None) -> None:
-        self._engine = open_database(settings.database)
+        self._engine = open_database(settings.database, connections=settings.database_connections)
         self._link = Link(
             redis_url,
             on_push=lambda channel, payload: None,
