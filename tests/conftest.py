@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.support.people import People, add_staff
+from tests.support.postgres import Databases, OwnPostgres
 from tests.support.server import RunningServer
 
 
@@ -37,3 +39,26 @@ async def people(server: RunningServer, cookies: dict[str, str]) -> AsyncIterato
     everybody = People(server, cookies=cookies)
     yield everybody
     await everybody.close()
+
+
+ENGINES = ["sqlite", "postgresql", *(["given_postgresql"] if os.environ.get("CHAT_TEST_POSTGRES_URL") else [])]
+
+
+@pytest.fixture(params=ENGINES)
+def database_engine(request: pytest.FixtureRequest) -> str:
+    """Each database engine in turn; those of PostgreSQL are names of fixtures."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Databases]:
+    """Databases on a PostgreSQL of our own, which ends with the tests."""
+    with OwnPostgres() as server, Databases(server.url, kept=True) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def given_postgresql() -> Iterator[Databases]:
+    """The same on the server of CHAT_TEST_POSTGRES_URL, by whoever may make databases there."""
+    with Databases(os.environ["CHAT_TEST_POSTGRES_URL"]) as databases:
+        yield databases

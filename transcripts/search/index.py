@@ -1,6 +1,6 @@
 """What the search needs of a database engine. Everything that is not portable SQL stays behind this."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,9 +39,18 @@ class Index(Protocol):
         """In how many chats each clause may be found: an estimate, cheap."""
 
     async def best(
-        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+        self,
+        connection: AsyncConnection,
+        anyof: Mapping[Clause, float],
+        conditions: Conditions,
+        limit: int,
+        offset: int,
     ) -> list[int]:
-        """Tickets that meet the conditions and have any of the clauses, the most promising first."""
+        """Tickets that meet the conditions and have any of the clauses, the most promising first.
+
+        `anyof` says what each clause tells (`ranking.weights`); an engine with a scoring of its own may ignore it. The
+        order is the same for each page, and need not be exact: `ranking` looks at what is found.
+        """
 
     async def newest(
         self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from transcripts import schema
 from transcripts.bulk import execute_many
 from transcripts.chat import Chat
-from transcripts.database import read, write
+from transcripts.database import is_postgresql, read, repeated, write
 from transcripts.entry import Entry
-from transcripts.errors import StoreUnavailableError
 from transcripts.rows import chat_of, entry_of
 from transcripts.search.cursor import Cursor, read_cursor, write_cursor
 from transcripts.search.days import zone_of
 from transcripts.search.document import Document, document_of
 from transcripts.search.index import Conditions, Index
+from transcripts.search.postgres_index import PostgresIndex
 from transcripts.search.query import Clause, Query, parse
 from transcripts.search.ranking import Ranked, rank, weights
 from transcripts.search.results import Result, Results
@@ -48,10 +48,8 @@ class Search:
     """Finds chats by what was said in them, whom they were with and what they were about."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        if engine.dialect.name != "sqlite":
-            raise StoreUnavailableError("this version searches on SQLite only")
         self._engine = engine
-        self._index: Index = SqliteIndex()
+        self._index: Index = PostgresIndex() if is_postgresql(engine) else SqliteIndex()
 
     async def index(self, tickets: Sequence[int]) -> int:
         """Brings the index up to date for these chats, open or closed; returns how many of them there are.
@@ -78,12 +76,15 @@ class Search:
             chats = await _load_chats(connection, tickets)
             entries = await _load_entries(connection, tickets, notes=True)
         documents = await asyncio.to_thread(_documents, chats, entries)
+        await repeated(lambda: self._put(chats, documents))
+        return len(chats)
+
+    async def _put(self, chats: list[Chat], documents: list[Document]) -> None:
         async with write(self._engine) as connection:
             await self._index.put(connection, documents)
             known = [{"of_ticket": chat.ticket, "seq": chat.last_seq} for chat in chats]
             if known:
                 await execute_many(connection, _MARK_INDEXED, known)
-        return len(chats)
 
     async def search(
         self, query: str, *, scope: Scope, limit: int = 20, cursor: str | None = None, tz: str = "UTC"
@@ -146,7 +147,7 @@ class Search:
     ) -> tuple[list[Ranked], bool]:
         """The candidates of one window in their final order, and whether there may be another window after it."""
         query, scope = conditions.query, conditions.scope
-        tickets, more = await self._candidates(connection, conditions, frequencies, window * WINDOW)
+        tickets, more = await self._candidates(connection, conditions, frequencies, weight, window * WINDOW)
         documents = await self._index.documents(connection, tickets, scope)
         ranked = await asyncio.to_thread(rank, documents, query.clauses, weight, query.side)
         direct = await self._index.allowed(connection, query.direct, conditions)
@@ -158,7 +159,12 @@ class Search:
         return ranked, more
 
     async def _candidates(
-        self, connection: AsyncConnection, conditions: Conditions, frequencies: dict[Clause, int], offset: int
+        self,
+        connection: AsyncConnection,
+        conditions: Conditions,
+        frequencies: dict[Clause, int],
+        weight: dict[Clause, float],
+        offset: int,
     ) -> tuple[list[int], bool]:
         """Tickets to rank, and whether there may be more after them."""
         query, index = conditions.query, self._index
@@ -170,7 +176,8 @@ class Search:
         if not rare:
             found = await index.newest(connection, common[:1], conditions, WINDOW, offset) if common else []
             return found, len(found) == WINDOW
-        found = await index.best(connection, rare, conditions, WINDOW, offset)
+        telling = {clause: weight[clause] for clause in rare}
+        found = await index.best(connection, telling, conditions, WINDOW, offset)
         if len(found) == WINDOW or not common or offset:
             return found, len(found) == WINDOW
         # Few chats have the rare words: the newest with the rarest of the common ones come after them, and that is all.
@@ -251,7 +258,7 @@ async def _count(connection: AsyncConnection) -> int:
 
 
 async def _load_chats(connection: AsyncConnection, tickets: list[int]) -> list[Chat]:
-    rows = await connection.execute(select(schema.chats).where(_chats.ticket.in_(tickets)))
+    rows = await connection.execute(select(schema.chats).where(_chats.ticket.in_(tickets)).order_by(_chats.ticket))
     return [chat_of(row) for row in rows.mappings()]
 
 

@@ -5,31 +5,21 @@ made in `ranking` from the terms of the best candidates, so another engine gives
 """
 
 import time
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import AGENT, COLUMNS, CUSTOMER, NOTE_COLUMNS, Document
 from transcripts.search.index import Conditions
-from transcripts.search.query import Clause
+from transcripts.search.query import Clause, Filter
 from transcripts.search.scope import Scope
+from transcripts.search.where import COLUMN_OF, Where, allowed_chats, recent_chats
 
 _CUT = 20_000  # characters of a column that ranking looks at: a day of talking
 _PREFIX_TERMS = 1_000  # `a*` stands for a good part of the dictionary; nobody needs its exact frequency
 
 _COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
-
-_FIELDS = {
-    "agent": "agent_name",
-    "customer": "customer_name",
-    "topic": "topic",
-    "department": "department",
-    "order": "orders",
-    "product": "product",
-}
-_EXACT = {"customer": "customer_id", "department": "department"}  # `customer:` takes an id too
 
 
 class SqliteIndex:
@@ -95,7 +85,12 @@ class SqliteIndex:
         return total
 
     async def best(
-        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+        self,
+        connection: AsyncConnection,
+        anyof: Mapping[Clause, float],
+        conditions: Conditions,
+        limit: int,
+        offset: int,
     ) -> list[int]:
         """Tickets that meet the conditions and have any of the clauses, the most promising first."""
         return await self._hits(connection, anyof, conditions, limit, offset, scored=True)
@@ -125,7 +120,7 @@ class SqliteIndex:
             "top": limit + offset,
         }
         arms = [_arm("search_chats", "public", f"bm25(search_chats, {_WEIGHTS})" if scored else None, where)]
-        if _reads_notes(conditions):
+        if where.notes:
             arms.append(_arm("search_notes", "note", "bm25(search_notes)" if scored else None, where))
         else:
             del values["note"]
@@ -145,25 +140,11 @@ class SqliteIndex:
         offset: int = 0,
     ) -> list[tuple[int, int]]:
         """(opened_at, ticket) of all chats that meet the conditions, the newest first, from below `before` on."""
-        where = _Where(conditions)
-        if before is not None:
-            where.add("(c.opened_at, c.ticket) < (:before_at, :before_ticket)")
-            where.values |= {"before_at": before[0], "before_ticket": before[1]}
-        question = (
-            f"SELECT c.opened_at, c.ticket FROM chats c WHERE {where.sql} "
-            "ORDER BY c.opened_at DESC, c.ticket DESC LIMIT :limit OFFSET :offset"
-        )
-        rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
-        return [(opened_at, ticket) for opened_at, ticket in rows]
+        return await recent_chats(connection, _Where(conditions), limit, before, offset)
 
     async def allowed(self, connection: AsyncConnection, tickets: Collection[int], conditions: Conditions) -> set[int]:
         """Those of the tickets that meet the conditions."""
-        if not tickets:
-            return set()
-        where = _Where(conditions)
-        where.add_list("c.ticket", "of_these", tickets)
-        rows = await connection.execute(where.question(f"SELECT c.ticket FROM chats c WHERE {where.sql}"))
-        return {ticket for (ticket,) in rows}
+        return await allowed_chats(connection, _Where(conditions), tickets)
 
     async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
         """The stored terms of these chats, long ones cut."""
@@ -192,10 +173,6 @@ def _tables(scope: Scope) -> tuple[str, ...]:
     return ("search_chats", "search_notes") if scope.sees_notes else ("search_chats",)
 
 
-def _reads_notes(conditions: Conditions) -> bool:
-    return conditions.scope.sees_notes and conditions.query.side != CUSTOMER
-
-
 def _insert(table: str, columns: Sequence[str]) -> str:
     places = ", ".join("?" for _ in range(len(columns) + 1))
     return f"INSERT INTO {table} (rowid, {', '.join(columns)}) VALUES ({places})"
@@ -210,71 +187,19 @@ async def _stored(
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
 
 
-class _Where:
-    """The conditions as SQL over `chats c`."""
+class _Where(Where):
+    def in_field(self, one: Filter) -> str:
+        match = f"{COLUMN_OF[one.name]} : ({' AND '.join(_any([clause]) for clause in one.clauses)})"
+        return f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self.value(match)})"
 
-    def __init__(self, conditions: Conditions) -> None:
-        self.values: dict[str, Any] = {}
-        self._lists: list[str] = []
-        self._parts: list[str] = []
-        self._notes = _reads_notes(conditions)
-        query, scope = conditions.query, conditions.scope
-        self._scope(scope)
-        if query.tickets:
-            self.add_list("c.ticket", "tickets", query.tickets)
-        if query.ratings is not None:
-            self.add_list("c.rating", "ratings", query.ratings)
-        for sign, edge, value in ((">=", "span_from", conditions.span[0]), ("<", "span_before", conditions.span[1])):
-            if value is not None:
-                self.add(f"c.opened_at {sign} :{edge}")
-                self.values[edge] = value
-        for one in query.filters:
-            match = f"{_FIELDS[one.name]} : ({' AND '.join(f'({_any([clause])})' for clause in one.clauses)})"
-            found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self._value(match)})"
-            if one.name in _EXACT:
-                found = f"({found} OR c.{_EXACT[one.name]} = {self._value(one.value)})"
-            self.add(f"NOT coalesce({found}, 0)" if one.negated else found)
-        for clause in query.phrases:
-            self.add(self._said(_any([clause]), _columns(query.side)))
-        for clause in query.unwanted:
-            self.add(f"NOT {self._said(_any([clause]), '')}")
-
-    def __bool__(self) -> bool:
-        return bool(self._parts)
-
-    @property
-    def sql(self) -> str:
-        return " AND ".join(self._parts) or "1 = 1"
-
-    def add(self, condition: str) -> None:
-        self._parts.append(condition)
-
-    def add_list(self, column: str, name: str, values: Iterable[Any]) -> None:
-        self.add(f"{column} IN :{name}")
-        self.values[name] = list(values)
-        self._lists.append(name)
-
-    def question(self, sql: str) -> Any:
-        lists: list[Any] = [bindparam(name, self.values[name], expanding=True) for name in self._lists]
-        plain = {name: value for name, value in self.values.items() if name not in self._lists}
-        return text(sql).bindparams(*lists, **plain)
-
-    def _scope(self, scope: Scope) -> None:
-        if scope.customer_id is not None:
-            self.add(f"c.customer_id = {self._value(scope.customer_id)}")
-        if scope.departments is not None:
-            self.add_list("c.department", "departments", scope.departments)
-
-    def _said(self, match: str, columns: str) -> str:
-        found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self._value(columns + match)})"
-        if self._notes:
-            found += f" OR c.ticket IN (SELECT rowid FROM search_notes WHERE search_notes MATCH {self._value(match)})"
+    def said(self, clause: Clause, side: str | None) -> str:
+        match = _any([clause])
+        public = self.value(_columns(side) + match)
+        found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {public})"
+        if self.notes:
+            note = self.value(match)
+            found += f" OR c.ticket IN (SELECT rowid FROM search_notes WHERE search_notes MATCH {note})"
         return f"({found})"
-
-    def _value(self, value: Any) -> str:
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f":{name}"
 
 
 def _columns(side: str | None) -> str:

@@ -15,8 +15,26 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
+def empty_database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables, on each engine in turn."""
+    if database_engine == "sqlite":
+        return f"sqlite:///{tmp_path}/chat.db"
+    address: str = request.getfixturevalue(database_engine).empty()
+    return address
+
+
+@pytest.fixture
+def database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with tables and nothing in them."""
+    if database_engine == "sqlite":
+        return f"sqlite:///{tmp_path}/chat.db"
+    address: str = request.getfixturevalue(database_engine).fresh()
+    return address
+
+
+@pytest.fixture
+async def engine(database: str) -> AsyncIterator[AsyncEngine]:
+    engine = open_database(database)
     await upgrade(engine)
     yield engine
     await engine.dispose()

@@ -8,25 +8,27 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from record_factories import TICKET, make_batch, make_entry
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import transcripts
 from transcripts.database import open_database, read, write
 from transcripts.errors import SchemaError, StoreUnavailableError
 from transcripts.migrate import VERSION_TABLE, upgrade
-from transcripts.schema import metadata
+from transcripts.schema import chats, metadata
 from transcripts.store import Store
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_sqlite_is_opened_for_durability(engine: AsyncEngine) -> None:
+async def test_sqlite_is_opened_for_durability(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
     async with read(engine) as connection:
         pragmas = [
             await connection.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
         ]
+    await engine.dispose()
     assert pragmas == ["wal", 2, 10_000, 1]
 
 
@@ -55,14 +57,13 @@ async def test_migrating_twice_is_nothing_new(engine: AsyncEngine) -> None:
     assert await Store(engine).chat(TICKET) is not None
 
 
-async def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/chat.db"
+async def test_many_processes_may_migrate_at_once(empty_database: str) -> None:
     program = (
         "import asyncio, sys\nfrom transcripts.database import open_database\nfrom transcripts.migrate import upgrade\n"
-        "engine = open_database(sys.argv[1])\nasyncio.run(upgrade(engine))"
+        "engine = open_database(sys.argv[1], statement_ms=600_000)\nasyncio.run(upgrade(engine))"
     )
     home = {**os.environ, "PYTHONPATH": str(Path(transcripts.__file__).parents[1])}
-    started = [await anyio.open_process([sys.executable, "-c", program, url], env=home) for _ in range(4)]
+    started = [await anyio.open_process([sys.executable, "-c", program, empty_database], env=home) for _ in range(4)]
     assert [await process.wait() for process in started] == [0] * 4
     for process in started:
         await process.aclose()
@@ -75,16 +76,17 @@ async def test_a_database_of_a_newer_program_is_refused(engine: AsyncEngine) -> 
         await upgrade(engine)
 
 
-async def test_writers_wait_for_each_other(tmp_path: Path, engine: AsyncEngine) -> None:
+async def test_writers_wait_for_each_other(database: str, engine: AsyncEngine) -> None:
     # A reader that turns writer would be refused at once by SQLite; with the lock taken at BEGIN both simply queue.
-    other = open_database(f"sqlite:///{tmp_path}/chat.db")
+    # PostgreSQL lets both in, and they queue at the row.
+    other = open_database(database)
     await Store(engine).append([make_batch(make_entry(1))])
 
     async def rate(engine: AsyncEngine) -> None:
         for _ in range(20):
             async with write(engine) as connection:
-                rating = await connection.scalar(text("SELECT gen FROM chats"))
-                await connection.execute(text("UPDATE chats SET gen = :gen"), {"gen": rating + 1})
+                gen = await connection.scalar(select(chats.c.gen).with_for_update())  # no word of SQLite's
+                await connection.execute(update(chats).values(gen=gen + 1))
 
     await asyncio.gather(rate(engine), rate(other), rate(engine), rate(other))
     await other.dispose()
@@ -140,8 +142,8 @@ async def test_a_file_that_goes_bad_later_is_plain_too(tmp_path: Path) -> None:
     await engine.dispose()
 
 
-async def test_a_database_without_tables_says_what_to_do(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/chat.db")
+async def test_a_database_without_tables_says_what_to_do(empty_database: str) -> None:
+    engine = open_database(empty_database)
     with pytest.raises(StoreUnavailableError, match="migrate"):
         await Store(engine).chat(TICKET)
     await engine.dispose()

@@ -1,0 +1,134 @@
+"""The conditions of a search as SQL over `chats c`, and the questions that need nothing else. How words are found is
+left to each engine's index.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from transcripts.search.document import CUSTOMER
+from transcripts.search.index import Conditions
+from transcripts.search.query import Clause, Filter
+from transcripts.search.scope import Scope
+
+COLUMN_OF = {
+    "agent": "agent_name",
+    "customer": "customer_name",
+    "topic": "topic",
+    "department": "department",
+    "order": "orders",
+    "product": "product",
+}
+"""{name of a filter: column of the index}."""
+
+_EXACT = {"customer": "customer_id", "department": "department"}  # `customer:` takes an id too
+
+
+def reads_notes(conditions: Conditions) -> bool:
+    """Whether staff entries count. What a customer said is not in them."""
+    return conditions.scope.sees_notes and conditions.query.side != CUSTOMER
+
+
+class Where(ABC):
+    """The conditions with their values: `sql` goes into a statement that `question` makes executable."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self.values: dict[str, Any] = {}
+        self.notes = reads_notes(conditions)
+        self._lists: list[str] = []
+        self._parts: list[str] = []
+        query, scope = conditions.query, conditions.scope
+        self._scope(scope)
+        if query.tickets:
+            self.add_list("c.ticket", "tickets", query.tickets)
+        if query.ratings is not None:
+            self.add_list("c.rating", "ratings", query.ratings)
+        for sign, edge, value in ((">=", "span_from", conditions.span[0]), ("<", "span_before", conditions.span[1])):
+            if value is not None:
+                self.add(f"c.opened_at {sign} :{edge}")
+                self.values[edge] = value
+        for one in query.filters:
+            found = self.in_field(one)
+            if one.name in _EXACT:
+                found = f"({found} OR c.{_EXACT[one.name]} = {self.value(one.value)})"
+            self.add(f"({found}) IS NOT TRUE" if one.negated else found)
+        for clause in query.phrases:
+            self.add(self.said(clause, query.side))
+        for clause in query.unwanted:
+            self.add(f"NOT {self.said(clause, None)}")
+
+    @abstractmethod
+    def in_field(self, one: Filter) -> str:
+        """That the chat has all clauses of the filter in its field."""
+
+    @abstractmethod
+    def said(self, clause: Clause, side: str | None) -> str:
+        """That the clause was said, in brackets; by that side, if one is named, and in notes where they count."""
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    @property
+    def sql(self) -> str:
+        """All conditions."""
+        return " AND ".join(self._parts) or "1 = 1"
+
+    def add(self, condition: str) -> None:
+        """One condition more."""
+        self._parts.append(condition)
+
+    def add_list(self, column: str, name: str, values: Collection[Any]) -> None:
+        """That the column has one of the values."""
+        if not values:
+            return self.add("1 = 0")
+        self.add(f"{column} IN :{name}")
+        self.values[name] = list(values)
+        self._lists.append(name)
+
+    def value(self, value: Any) -> str:
+        """A value's place in the statement."""
+        name = f"v{len(self.values)}"
+        # What no text in a database can be equal to must not be an error either.
+        self.values[name] = (
+            value.encode(errors="replace").decode().replace("\0", "?") if isinstance(value, str) else value
+        )
+        return f":{name}"
+
+    def question(self, sql: str) -> Any:
+        """The statement, with the values of the conditions."""
+        lists: list[Any] = [bindparam(name, self.values[name], expanding=True) for name in self._lists]
+        plain = {name: value for name, value in self.values.items() if name not in self._lists}
+        return text(sql).bindparams(*lists, **plain)
+
+    def _scope(self, scope: Scope) -> None:
+        if scope.customer_id is not None:
+            self.add(f"c.customer_id = {self.value(scope.customer_id)}")
+        if scope.departments is not None:
+            self.add_list("c.department", "departments", scope.departments)
+
+
+async def recent_chats(
+    connection: AsyncConnection, where: Where, limit: int, before: tuple[int, int] | None, offset: int
+) -> list[tuple[int, int]]:
+    """`Index.recent`."""
+    if before is not None:
+        where.add("(c.opened_at, c.ticket) < (:before_at, :before_ticket)")
+        where.values |= {"before_at": before[0], "before_ticket": before[1]}
+    question = (
+        f"SELECT c.opened_at, c.ticket FROM chats c WHERE {where.sql} "
+        "ORDER BY c.opened_at DESC, c.ticket DESC LIMIT :limit OFFSET :offset"
+    )
+    rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
+    return [(opened_at, ticket) for opened_at, ticket in rows]
+
+
+async def allowed_chats(connection: AsyncConnection, where: Where, tickets: Collection[int]) -> set[int]:
+    """`Index.allowed`."""
+    if not tickets:
+        return set()
+    where.add_list("c.ticket", "of_these", tickets)
+    rows = await connection.execute(where.question(f"SELECT c.ticket FROM chats c WHERE {where.sql}"))
+    return {ticket for (ticket,) in rows}
