@@ -28,6 +28,7 @@ SEATS = "BENCH_SEATS"
 ORIGIN = "BENCH_ORIGIN"
 PASSWORD = "correct horse battery"
 CHATS_PER_AGENT = 100  # a connection may be attached to 128, and one person may get 300 passes a minute
+FAR_AHEAD = {"op": "post_message", "id": 1, "n": 2**31, "text": "?"}
 
 # Members of staff in one process: starting Python is what takes the time.
 ADD_STAFF = """
@@ -48,6 +49,7 @@ class Product(Target):
 
     def __init__(self) -> None:
         self._seats: list[dict[str, Any]] = []
+        self._fresh = True  # nobody has spoken since the chats were opened
 
     # -- in the process that starts the servers
 
@@ -69,13 +71,13 @@ class Product(Target):
         staff = [f"agent{n}@shop.example" for n in range(-(-chats // CHATS_PER_AGENT))]
         in_ours = os.environ | {name: str(value) for name, value in env.items()}
         self._run([PYTHON, "-c", ADD_STAFF, json.dumps(staff)], in_ours, f"{PASSWORD}\n" * len(staff))
-        self._seat(ctx, env, in_ours, ports, chats, staff)
+        self._seat_people(ctx, env, in_ours, ports, chats, staff)
         for port in ports:
             self._node(ctx, env, port)
         ctx.spawn([PYTHON, "-m", "chatserver", "worker"], env=env, cwd=ROOT)
         return ports
 
-    def _seat(
+    def _seat_people(
         self, ctx: Any, env: dict[str, Any], in_ours: dict[str, str], ports: list[int], chats: int, staff: list[str]
     ) -> None:
         node = self._node(ctx, env, ports[0])
@@ -114,8 +116,8 @@ class Product(Target):
     def on_open(self, conn: Any) -> None:
         """Resumes, attached to the chat."""
         if not self._seats:
-            self._seats = json.loads(Path(os.environ[SEATS]).read_text())
-        seat = self._seats[conn.chat]["customer" if conn.role == "C" else "agent"]
+            self._load_seats()
+        seat = self._seat(conn)
         position = {name: seat[name] for name in ("ticket", "epoch", "seq", "entry_id")}
         hello = {"op": "hello", "id": 0, "device": seat["device"], "resume_token": seat["resume_token"]}
         conn.send_raw(msgpack.packb(hello | {"chats": [position]}))
@@ -126,11 +128,30 @@ class Product(Target):
         conn.head = bytes([0x80 | (6 if gen else 5)]) + conn.head
         conn.step = seat["n"]
 
+    def _load_seats(self) -> None:
+        file = Path(os.environ[SEATS])
+        self._seats = json.loads(file.read_text())
+        used = file.with_suffix(".used")
+        self._fresh = not used.exists()
+        used.touch()
+
+    def _seat(self, conn: Any) -> dict[str, Any]:
+        seat: dict[str, Any] = self._seats[conn.chat]["customer" if conn.role == "C" else "agent"]
+        return seat
+
     def on_handshake(self, conn: Any, data: bytes) -> None:
         """Ready with the welcome, and the chat's page in it."""
-        welcome = msgpack.unpackb(data)
-        if welcome["op"] == "welcome" and not any("error" in page for page in welcome["chats"]):
-            conn.set_ready()
+        for value in values(data):
+            if value["op"] == "welcome":
+                if any("error" in page for page in value["chats"]):
+                    raise RuntimeError(f"not attached: {value['chats']}")
+                if self._fresh:
+                    conn.set_ready()
+                else:  # this device has spoken in an earlier load: the answer to a number far ahead says how often
+                    conn.send_raw(msgpack.packb(FAR_AHEAD | {"ticket": self._seat(conn)["ticket"]}))
+            elif value["op"] == "error" and value["code"] == "gap":
+                conn.step = value["last_n"]
+                conn.set_ready()
 
     def encode(self, conn: Any, seq: int, payload: bytes) -> bytes:
         """A `post_message`."""
@@ -142,6 +163,13 @@ class Product(Target):
         """Answers the heartbeat."""
         if b"\xa2op\xa4ping" in data:
             conn.send_raw(b"\x81\xa2op\xa4pong")
+
+
+def values(data: bytes) -> list[dict[str, Any]]:
+    """A frame holds one or more."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data)
+    return list(unpacker)
 
 
 _u32, _u16 = struct.Struct(">I").pack, struct.Struct(">H").pack
