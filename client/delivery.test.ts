@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, it, vi } from "vitest";
 import type { Chats } from "./chats";
-import { ack, attached, DEVICE, entry, online, page, playTheServer, started, TICKET, tick } from "./fake_server";
+import { ack, attached, DEVICE, entry, FakeSocket, online, page, playTheServer, reserved, started, tick, TICKET } from "./fake_server";
 import type { Entry } from "./protocol";
 import { memoryStore } from "./storage";
 
@@ -138,6 +138,27 @@ describe("the outbox on the wire", () => {
     expect(next.got("post_message")).toMatchObject([{ ticket: TICKET, n: 2, text: "one more thing" }]);
     expect(chats.get(chat)?.ticket).toBe(TICKET);
     expect(chats.get(chat)?.pending).toMatchObject([{ text: "one more thing", n: 2 }]);
+  });
+
+  it("has a number for the chat before it opens it, and keeps that over connections", async () => {
+    FakeSocket.reserves = false;
+    const store = memoryStore();
+    const chats = started(store);
+    const { chat } = chats.open({ text: "hello" });
+    const first = await online(chats);
+    expect(first.got("open_chat")).toEqual([]);
+    expect(first.got("reserve_ticket")).toMatchObject([{ chat_key: chat }]);
+    first.die(1006);
+    await vi.advanceTimersByTimeAsync(300);
+    const next = await online(chats);
+    next.say({ op: "error", id: next.got("reserve_ticket")[0].id, code: "unavailable", message: "no", retry_after_ms: 50 });
+    await vi.advanceTimersByTimeAsync(60);
+    next.say(reserved(next.got("reserve_ticket")[1].id));
+    expect(next.got("open_chat")).toMatchObject([{ chat_key: chat, claim: "claim", text: "hello" }]);
+    chats.socket.stop();
+    const reloaded = await online(started(store));
+    expect(reloaded.got("reserve_ticket")).toEqual([]);
+    expect(reloaded.got("open_chat")).toMatchObject([{ chat_key: chat, claim: "claim", text: "hello" }]);
   });
 
   it("opens a chat that the server lost again, with its claim", async () => {

@@ -46,7 +46,7 @@ export class Delivery {
       // Before its chat has a number a message can go nowhere; and an `open_chat` goes out alone.
       if (!open && (!(ticket > 0) || outbox.of(item.chat).some((one) => one.command.op === "open_chat" && !one.acked))) continue;
       counts.set(item.chat, count + 1);
-      this.onTheWay.set(send(open ? item.command : { ...item.command, ticket, n: item.n }), item);
+      this.onTheWay.set(send(frameOf(item, ticket)), item);
     }
   }
 
@@ -63,8 +63,9 @@ export class Delivery {
     this.onTheWay.delete(answer.id);
     const known = this.options.outbox.find(item.key);
     if (known && !known.refused) {
-      if (answer.op === "ack") this.options.acked(item, answer);
-      else this.refused(item, answer);
+      if (answer.op === "error") this.refused(item, answer);
+      else if (answer.seq === undefined) this.options.outbox.claimed(known, answer.claim!);
+      else this.options.acked(item, answer);
     }
     this.release(item.chat);
   }
@@ -115,4 +116,10 @@ export class Delivery {
       this.flush();
     }, Math.max(0, held.until - Date.now()));
   }
+}
+
+/** What goes out for a command. A chat's number is asked for first: with its claim the chat is opened under it, however often it goes out. */
+function frameOf({ command, n }: OutboxItem, ticket: number): object {
+  if (command.op !== "open_chat") return { ...command, ticket, n };
+  return command.claim ? command : { op: "reserve_ticket", chat_key: command.chat_key };
 }

@@ -13,6 +13,8 @@ export const DEVICE = "device-of-this-tab";
 /** The browser's WebSocket as far as the client uses it; the test plays the server. */
 export class FakeSocket {
   static all: FakeSocket[] = [];
+  /** Whether tickets are reserved without the test. */
+  static reserves = true;
   static get last(): FakeSocket {
     return FakeSocket.all.at(-1)!;
   }
@@ -31,7 +33,9 @@ export class FakeSocket {
   }
 
   send(text: string) {
-    this.sent.push(JSON.parse(text));
+    const frame = JSON.parse(text);
+    this.sent.push(frame);
+    if (frame.op === "reserve_ticket" && FakeSocket.reserves) queueMicrotask(() => this.say(reserved(frame.id)));
   }
 
   close() {
@@ -77,6 +81,8 @@ export const entry = (seq: number, more: Partial<Entry> = {}): Entry =>
   ({ op: "entry", epoch: 7, seq, prev: seq - 1, at: seq, entry_id: `e${seq}`, audience: "all", ticket: TICKET, kind: "message", role: "agent", participant: "ag", text: `text ${seq}`, ...more }) as Entry;
 
 export const ack = (id: number, n: number, seq: number, more: Partial<Ack> = {}): Ack => ({ op: "ack", id, ticket: TICKET, n, seq, prev: seq - 1, epoch: 7, entry_id: `e${seq}`, at: seq, ...more });
+
+export const reserved = (id: number) => ({ op: "ack", id, ticket: TICKET, claim: "claim" });
 
 export const welcome = (more: Partial<Welcome> = {}): Welcome => ({
   op: "welcome",
@@ -137,6 +143,7 @@ export function playTheServer(): void {
     vi.useFakeTimers();
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     FakeSocket.all = [];
+    FakeSocket.reserves = true;
     passes = 0;
   });
   afterEach(() => {

@@ -43,7 +43,7 @@ function fieldsOf(op: ServerFrame["op"]): Fields {
   }
 }
 
-const FROM_CLIENT = ["hello", "attach", "pull", "detach", "open_chat", "take_chat", "post_message", "post_note", "close_chat", "rate_chat", "watch", "unwatch", "read", "typing"];
+const FROM_CLIENT = ["hello", "attach", "pull", "detach", "reserve_ticket", "open_chat", "take_chat", "post_message", "post_note", "close_chat", "rate_chat", "watch", "unwatch", "read", "typing"];
 
 describe.skipIf(frames.length === 0)("the golden frame", () => {
   it.each(frames.map((frame) => [frame.name, frame] as const))("%s says the same in JSON and in MessagePack", (_, { json, msgpack_hex }) => {

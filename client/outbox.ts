@@ -143,6 +143,12 @@ export class Outbox {
     this.save();
   }
 
+  /** The number of the chat to be opened is reserved. */
+  claimed(item: OutboxItem, claim: string): void {
+    if (item.command.op === "open_chat") item.command = { ...item.command, claim };
+    this.save();
+  }
+
   /** The ticket of `open_chat` is known: from now on the chat has its name. */
   named(chatKey: string, ticket: number, claim?: string): void {
     for (const item of this.items) {

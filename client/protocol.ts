@@ -200,6 +200,7 @@ export interface Ack {
   dup?: boolean;
   /** open_chat only. */
   access_code?: string;
+  /** open_chat and reserve_ticket. */
   claim?: string;
   /** open_chat and take_chat. */
   page?: Page;

@@ -37,6 +37,14 @@ class Opened:
     text: str | None
 
 
+@dataclass(frozen=True)
+class Reserved:
+    """The number that a chat has or will have."""
+
+    ticket: int
+    claim: str
+
+
 class Opening:
     """Opens chats, and puts them on their waiting list."""
 
@@ -45,6 +53,20 @@ class Opening:
     ) -> None:
         self._chats, self._waiting, self._tickets = chats, waiting, tickets
         self._signer, self._access_key = signer, access_key
+
+    async def reserve_ticket(
+        self, author: Author, chat_key: str, *, before_new: Callable[[], Awaitable[None]]
+    ) -> Reserved:
+        """Gives the chat of this key its number before it begins. Whoever opens it with the claim gets this number,
+        whatever Redis forgets in between, and however often and late the command is executed. Nothing else happens:
+        a number that is not used is left out.
+
+        Raises:
+            ChatError: why not.
+        """
+        _check_customer(author)
+        ticket, _ = await self._ticket(author, chat_key, before_new)
+        return Reserved(ticket, self._claim(author, chat_key, ticket))
 
     async def open_chat(
         self, author: Author, command: OpenChat, *, site: str, before_new: Callable[[], Awaitable[None]]
@@ -63,7 +85,9 @@ class Opening:
         """
         masked = clean(command.text, keep=command.keep)
         info = await self._info(author, command, site)
-        ticket, fresh = await self._ticket(author, command, before_new)
+        ticket, fresh = self._claimed(author, command), False
+        if ticket is None:
+            ticket, fresh = await self._ticket(author, command.chat_key, before_new)
         participant = Participant(
             author.participant(ticket), author.person.id, "customer", CUSTOMER_RIGHTS, info.customer_name
         )
@@ -78,18 +102,26 @@ class Opening:
             accepted, state = begun, "queued"
         if state == "queued":
             await self._waiting.agree(ticket, preview=masked.text)
-        claim = {"key": command.chat_key, "ticket": ticket, "sub": author.person.id}
         return Opened(
             ticket,
             accepted,
             access_code(self._access_key, ticket, info.access_gen),
-            self._signer.sign("claim", claim, seconds=CLAIM_SECONDS),
+            self._claim(author, command.chat_key, ticket),
             masked.text if masked.text != command.text else None,
         )
 
+    def _claim(self, author: Author, chat_key: str, ticket: int) -> str:
+        claim = {"key": chat_key, "ticket": ticket, "sub": author.person.id}
+        return self._signer.sign("claim", claim, seconds=CLAIM_SECONDS)
+
+    def _claimed(self, author: Author, command: OpenChat) -> int | None:
+        claim = self._signer.check("claim", command.claim)
+        if claim and claim["key"] == command.chat_key and claim["sub"] == author.person.id:
+            return int(claim["ticket"])
+        return None
+
     async def _info(self, author: Author, command: OpenChat, site: str) -> ChatInfo:
-        if author.person.role != "customer":
-            raise InvalidCommandError("open_chat is for customers.")
+        _check_customer(author)
         try:
             its_site = await self._chats.directory.site(site)
             departments = await self._chats.directory.departments()
@@ -119,24 +151,21 @@ class Opening:
         )
 
     async def _ticket(
-        self, author: Author, command: OpenChat, before_new: Callable[[], Awaitable[None]]
+        self, author: Author, chat_key: str, before_new: Callable[[], Awaitable[None]]
     ) -> tuple[int, bool]:
         """The ticket of this key, and whether nobody can know it yet."""
         log = self._chats.log
-        claim = self._signer.check("claim", command.claim)
-        if claim and claim["key"] == command.chat_key and claim["sub"] == author.person.id:
-            return int(claim["ticket"]), False
-        found = await log.ticket_for(author.person.id, command.chat_key)
+        found = await log.ticket_for(author.person.id, chat_key)
         if found is None:
             try:
-                found = await self._chats.store.ticket_of_key(author.person.id, command.chat_key)
+                found = await self._chats.store.ticket_of_key(author.person.id, chat_key)
             except StoreUnavailableError as exc:
                 raise UnavailableError(retry_after_ms=2_000) from exc
         if found is not None:
             return found, False
         await before_new()
         mine = await self._tickets.next()
-        ticket = await log.ticket_for(author.person.id, command.chat_key, fresh=mine)
+        ticket = await log.ticket_for(author.person.id, chat_key, fresh=mine)
         assert ticket is not None
         if ticket != mine:
             self._tickets.give_back(mine)
@@ -189,6 +218,11 @@ class Opening:
         return Accepted(
             2, event_prev(event), event_epoch(event), event_at(event), event_id(event), dup=True, event=event
         )
+
+
+def _check_customer(author: Author) -> None:
+    if author.person.role != "customer":
+        raise InvalidCommandError("Chats are opened by customers.")
 
 
 def _accepted(message: Draft, epoch: int, at: int) -> Accepted:

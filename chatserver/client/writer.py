@@ -47,6 +47,10 @@ class Writer:
         """Everything that may go now."""
         chat = self._chat
         while not chat.reader.rebuilding and (command := self.line.to_send(chat.chats.in_flight)):
+            if command.op == "open_chat" and "claim" not in command.fields:
+                question = {"op": "reserve_ticket", "chat_key": command.fields["chat_key"]}
+                chat.chats.uplink.ask(question, partial(self._reserved, command))
+                continue
             if command.told_n != command.n:
                 command.told_n = command.n
                 key = command.fields.get("chat_key")
@@ -62,6 +66,16 @@ class Writer:
         return frame
 
     # -- answers
+
+    def _reserved(self, command: Command, answer: Frame) -> None:
+        """The chat's number is known before it begins: however often it is opened, it is this one."""
+        self.line.flying -= 1
+        if answer["op"] == "ack":
+            command.fields["claim"] = answer["claim"]
+            self.line.next = 0
+        elif command.error is None:
+            self._failed(command, answer)
+        self.go_on()
 
     def _answered(self, command: Command, answer: Frame) -> None:
         self.line.flying -= 1

@@ -151,6 +151,7 @@ class Session:
         handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             commands.Attach: self._attach,
             commands.Pull: self._pull,
+            commands.ReserveTicket: self._reserve_ticket,
             commands.OpenChat: self._open_chat,
             commands.TakeChat: self._take_chat,
             commands.CloseChat: self._close_chat,
@@ -298,6 +299,15 @@ class Session:
     async def _pull(self, command: commands.Pull) -> None:
         assert self._connection
         self._reply(await self._services.hub.pull(self._connection, command))
+
+    async def _reserve_ticket(self, command: commands.ReserveTicket) -> None:
+        assert self._author
+        reserved = await self._services.opening.reserve_ticket(
+            self._author,
+            command.chat_key,
+            before_new=partial(self._services.secrets.take_open, self._author.person.id),
+        )
+        self._reply(Ack(id=command.id, ticket=reserved.ticket, claim=reserved.claim))
 
     async def _open_chat(self, command: commands.OpenChat) -> None:
         assert self._connection and self._author

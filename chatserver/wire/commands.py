@@ -16,6 +16,7 @@ Number = Annotated[int, Meta(ge=0, lt=2**32)]
 Ticket = Annotated[int, Meta(ge=1, lt=2**53)]
 N = Annotated[int, Meta(ge=1, lt=2**32)]
 Device = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}\Z")]
+ChatKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Url = Annotated[str, Meta(max_length=2000)]
 # The limit of a text is checked by the action, so that it is answered `too_big`; this one bounds the work on a hostile
@@ -69,11 +70,18 @@ class Detach(Command, frozen=True):
     ticket: Ticket
 
 
+class ReserveTicket(Command, frozen=True):
+    """The number that a chat will have, before it begins."""
+
+    id: Number
+    chat_key: ChatKey
+
+
 class OpenChat(Command, frozen=True):
     """A chat with its first message."""
 
     id: Number
-    chat_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    chat_key: ChatKey
     text: Text
     claim: Annotated[str, Meta(max_length=1000)] | None = None
     department: Short | None = None
@@ -176,6 +184,7 @@ BY_OP: dict[str, type[Command]] = {
     "attach": Attach,
     "pull": Pull,
     "detach": Detach,
+    "reserve_ticket": ReserveTicket,
     "open_chat": OpenChat,
     "post_message": PostMessage,
     "post_note": PostNote,

@@ -125,6 +125,26 @@ async def test_claim_names_the_same_ticket(people: People) -> None:
     assert (again["ticket"], again["dup"]) == (first["ticket"], True)
 
 
+async def test_reserved_number_is_the_ticket(people: People) -> None:
+    customer, key = await people.customer(), new_chat_key()
+    reserved = await customer.call("reserve_ticket", chat_key=key)
+    assert set(reserved) == {"op", "id", "ticket", "claim"}
+    again = await customer.call("reserve_ticket", chat_key=key)
+    assert again["ticket"] == reserved["ticket"]
+    opened = await open_chat(customer, chat_key=key, claim=reserved["claim"])
+    assert (opened["ticket"], "dup" in opened) == (reserved["ticket"], False)
+    later = await customer.call("reserve_ticket", chat_key=key)
+    assert later["ticket"] == reserved["ticket"]
+
+
+async def test_reserved_number_alone_is_no_chat(people: People) -> None:
+    customer = await people.customer()
+    reserved = await customer.call("reserve_ticket", chat_key=new_chat_key())
+    for somebody in (customer, await people.staff("ann")):
+        with pytest.raises(Refused, match="not_found"):
+            await somebody.call("attach", ticket=reserved["ticket"])
+
+
 async def test_claim_of_another_customer_or_key_is_worth_nothing(people: People) -> None:
     key = new_chat_key()
     mine = await open_chat(await people.customer(), chat_key=key)
@@ -190,3 +210,5 @@ async def test_department_and_regarding(people: People) -> None:
 async def test_staff_do_not_open_chats(people: People) -> None:
     with pytest.raises(Refused, match="customers"):
         await open_chat(await people.staff("ann"))
+    with pytest.raises(Refused, match="invalid"):
+        await (await people.staff("ann")).call("reserve_ticket", chat_key=new_chat_key())

@@ -155,6 +155,7 @@ def frames(codec: Codec) -> dict[str, bytes]:
         "page_staff": page(codec, staff=True, id=2),
         "page_reset": page(codec, staff=False, id=2, reset=True),
         "page_reset_unasked": page(codec, staff=False, reset=True),
+        "ack_reserve_ticket": Ack(id=2, ticket=TICKET, claim="claim"),
         "ack_open_chat": Ack(
             id=2, ticket=TICKET, n=1, **numbers, access_code="7K3MPQ2XWA", claim="claim", page=page(codec, staff=False)
         ),
@@ -198,6 +199,7 @@ def commands() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "attach", {"op": "attach", "id": 2, **where, "limit": 50}
     yield "pull", {"op": "pull", "id": 2, "ticket": TICKET}
     yield "detach", {"op": "detach", "id": 3, "ticket": TICKET}
+    yield "reserve_ticket", {"op": "reserve_ticket", "id": 2, "chat_key": _INFO.chat_key}
     yield (
         "open_chat",
         {

@@ -211,6 +211,21 @@ async def test_waiting_list_that_forgot_a_chat(victims: People, fragile_server: 
         assert outcome in (["ack", "Ann"], ["Ben", "ack"])
 
 
+async def test_opening_that_comes_twice_with_a_loss_in_between_is_one_ticket(
+    people: People, without_worker: RunningServer
+) -> None:
+    """An old copy of it that a network gives back late, when Redis and SQL know nothing of the chat."""
+    customer, key = await people.customer(), new_chat_key()
+    claim = (await customer.call("reserve_ticket", chat_key=key))["claim"]
+    first = await open_chat(customer, chat_key=key, claim=claim)
+    with without_worker.redis() as redis:
+        redis.flushall()
+    late = await open_chat(customer, chat_key=key, claim=claim)
+    assert late["ticket"] == first["ticket"]
+    with working(without_worker):
+        await until_durable(customer, first["ticket"])
+
+
 async def test_forgotten_scripts_are_sent_again(victims: People, fragile_server: RunningServer) -> None:
     talk = await start_talk(victims)
     with fragile_server.redis() as redis:
