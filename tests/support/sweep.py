@@ -14,6 +14,8 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
+from chatserver.worker.sweeper import Sweeper
+from tests.support.backstage import AllLeases
 from tests.support.client import PATIENCE, Socket
 from tests.support.server import RunningServer
 from transcripts.database import open_database
@@ -44,6 +46,18 @@ class Sweep:
     async def __aexit__(self, *args: object) -> None:
         await self.engine.dispose()
         await self.link.stop()
+
+    def sweeper(self) -> Sweeper:
+        """Of a worker that has all partitions."""
+        return Sweeper(
+            self.link,
+            self.queue,
+            self.presence,
+            AllLeases(self.link),
+            waiting=self.waiting,
+            assigning=self.assigning,
+            releasing=self.releasing,
+        )
 
     async def lose(self, agent: Socket) -> str:
         """The agent's connections end, and so does their grace; their id."""

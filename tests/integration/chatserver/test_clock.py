@@ -18,11 +18,13 @@ from chatserver.broker.log import ChatLog
 from chatserver.broker.repair import LogRepair
 from chatserver.stores.presence import Presence
 from chatserver.worker.leases import Leases
+from tests.support.backstage import Backstage, Valkey
 from tests.support.client import PATIENCE
 from tests.support.fake_clock import FakeClock
 from tests.support.log import assert_one_order, until_durable, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, position, start_talk
 from tests.support.server import RunningServer
+from tests.support.sweep import Sweep
 from tests.support.valkey import OwnValkey
 
 pytestmark = pytest.mark.anyio
@@ -132,6 +134,19 @@ async def test_a_chat_that_a_dead_process_was_rebuilding_is_not_locked_for_as_lo
             await jump(clock, BACK, redis)
         assert await log.lock_rebase(100_009, "other")
         assert not await log.lock_rebase(100_009, "third")
+
+
+async def test_a_chat_that_never_came_to_its_queue_does_not_wait_for_as_long(clock: FakeClock) -> None:
+    """Its web process died between the chat's slot and the queue's, and then the clock went back."""
+    with RunningServer("--no-worker", env=clock.env) as running, running.redis() as redis:
+        async with Sweep(running) as hands:
+            stage = Backstage(Valkey(running.data), hands.engine, hands.link, hands.chats)
+            ticket, _ = await stage.open()
+            await jump(clock, BACK, redis)
+            just_now, _ = await stage.open()
+            await hands.sweeper().run_once()
+            assert await hands.waits(ticket)
+            assert not await hands.waits(just_now)  # whoever has opened it is about to do that
 
 
 async def test_dead_nodes_and_lost_agents_are_found_although_the_clock_went_back(
