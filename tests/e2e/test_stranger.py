@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.stranger.client import Chat, Client, agent, customer
+from tests.e2e.stranger.chat import Chat
+from tests.e2e.stranger.client import Client
+from tests.e2e.stranger.people import agent, customer
 from tests.support.people import add_staff
 from tests.support.server import PASSWORD, RunningServer
 
@@ -28,9 +30,9 @@ def hub() -> Iterator[RunningServer]:
 
 
 def test_the_stranger_knows_nothing_of_ours() -> None:
-    source = (Path(__file__).parent / "stranger" / "client.py").read_text()
-    imported = re.findall(r"^(?:from|import) ([\w.]+)", source, re.MULTILINE)
-    assert imported
+    sources = [path.read_text() for path in (Path(__file__).parent / "stranger").glob("*.py")]
+    imported = [name for source in sources for name in re.findall(r"^(?:from|import) ([\w.]+)", source, re.MULTILINE)]
+    assert {"websockets.asyncio.client", ".chat"} <= set(imported)
     assert not [name for name in imported if name.split(".")[0] in ("chatserver", "transcripts", "tests")]
 
 

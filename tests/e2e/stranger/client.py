@@ -12,16 +12,14 @@ import json
 import random
 import secrets
 import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-Frame = dict[str, Any]
+from .chat import Chat, Command, Frame
 
 WAIT_FOR_PREDECESSOR = 0.3  # seconds, as the page says
 STOP = range(4400, 4500)  # close codes after which one does not come back
@@ -31,59 +29,6 @@ DECIDED_LATER = {"unavailable", "rate_limited"}  # same n, later
 
 class Stopped(Exception):
     """The server does not want us back."""
-
-
-@dataclass
-class Command:
-    """Something to be done in a chat; it keeps its number until it is durable."""
-
-    op: str
-    fields: Frame
-    n: int
-    acked: bool = False
-    seq: int = 0
-
-
-@dataclass
-class Chat:
-    """A chat as this client has it."""
-
-    ticket: int
-    staff: bool
-    epoch: int = 0
-    entries: list[Frame] = field(default_factory=list)
-    state: Frame = field(default_factory=dict)
-    outbox: list[Command] = field(default_factory=list)
-    next_n: int = 1
-    gen: int = 0
-    durable: int = 0
-    claim: Frame | None = None
-    early: dict[int, Frame] = field(default_factory=dict)  # entries whose predecessor is missing
-    pulling: asyncio.Task[None] | None = None
-
-    @property
-    def last(self) -> int:
-        return int(self.entries[-1]["seq"]) if self.entries else 0
-
-    def position(self) -> Frame:
-        if not self.entries:
-            return {"ticket": self.ticket}
-        last = self.entries[-1]
-        return {"ticket": self.ticket, "epoch": self.epoch, "seq": last["seq"], "entry_id": last["entry_id"]}
-
-    def follows(self, entry: Frame) -> bool:
-        """The rule of order."""
-        return bool(entry["seq"] == self.last + 1 if self.staff else entry["prev"] == self.last)
-
-    def accept(self, entry: Frame) -> None:
-        """Takes an entry in its place, now or when its predecessor has come."""
-        if entry["seq"] <= self.last:
-            return
-        self.early[entry["seq"]] = entry
-        while found := next((one for one in self.early.values() if self.follows(one)), None):
-            del self.early[found["seq"]]
-            self.entries.append(found)
-        self.early = {seq: one for seq, one in self.early.items() if seq > self.last}
 
 
 class Client:
@@ -432,44 +377,4 @@ class Client:
         self._prune(chat)  # it may have been durable before we came to read the ack
 
 
-# -- the two HTTP calls
-
-
-def _post(url: str, body: Frame, headers: dict[str, str]) -> tuple[Frame, Any]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}, method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer), answer.headers
-
-
-def customer(base: str, subprotocol: str) -> Client:
-    """A new customer."""
-    known: dict[str, str] = {}
-
-    def ask() -> str:
-        if not known:
-            session, _ = _post(f"{base}/api/v1/customer-sessions", {"site_key": "default"}, {})
-            known["token"] = session["customer_token"]
-            return str(session["pass"])
-        found, _ = _post(f"{base}/api/v1/passes", {}, {"Authorization": f"Bearer {known['token']}"})
-        return str(found["pass"])
-
-    return Client(base, subprotocol, lambda: asyncio.to_thread(ask))
-
-
-def agent(base: str, subprotocol: str, email: str, password: str) -> Client:
-    """A member of staff."""
-    known: dict[str, str] = {}
-
-    def ask() -> str:
-        if not known:
-            _, headers = _post(f"{base}/api/v1/agent-sessions", {"email": email, "password": password}, {})
-            known["cookie"] = headers["Set-Cookie"].split(";")[0]
-        found, _ = _post(f"{base}/api/v1/passes", {}, {"Cookie": known["cookie"]})
-        return str(found["pass"])
-
-    return Client(base, subprotocol, lambda: asyncio.to_thread(ask), staff=True)
-
-
-__all__ = ["Chat", "Client", "Stopped", "agent", "customer"]
+__all__ = ["Client", "Stopped"]

@@ -2,10 +2,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from search_factories import CHATS
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from transcripts.database import open_database
 from transcripts.migrate import upgrade
+from transcripts.search import Search
 from transcripts.store import Store
 
 
@@ -43,3 +45,12 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 def store(engine: AsyncEngine) -> Store:
     return Store(engine)
+
+
+@pytest.fixture
+async def search(engine: AsyncEngine, store: Store) -> Search:
+    """Of a record with a few chats in it."""
+    await store.append(CHATS)
+    made = Search(engine)
+    assert await made.index_pending() == len(CHATS)
+    return made

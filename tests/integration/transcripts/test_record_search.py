@@ -1,90 +1,37 @@
+"""What a query finds, and in which order."""
+
 from collections.abc import AsyncIterator
-from typing import Any
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from record_factories import CUSTOMER, EPOCH, START, make_batch, make_entry, make_opening
-from sqlalchemy import text
+from record_factories import CUSTOMER, EPOCH, make_batch
+from search_factories import (
+    CAFE,
+    CHATS,
+    CODES,
+    KETTLE,
+    NOTED,
+    REFUND,
+    STAFF,
+    TOKYO,
+    chat,
+    found,
+    tickets,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from transcripts.database import is_postgresql, open_database, read
+from transcripts.database import open_database
 from transcripts.entry import ChatBatch, Entry
 from transcripts.errors import UnknownZoneError
 from transcripts.migrate import upgrade
-from transcripts.search import Results, Scope, Search
+from transcripts.search import Scope, Search
 from transcripts.store import Store
 from transcripts.ticket import ticket_of
 
 pytestmark = pytest.mark.anyio
-
-STAFF = Scope.staff()
-DAY = 86_400_000
-
-
-def chat(number: int, *said: str, day: int = 0, **fields: Any) -> ChatBatch:
-    """A chat: the customer and the agent take turns; a text that begins with `note:` is a note of the agent's."""
-    ticket = ticket_of(10_000 + number)
-    agent = {"role": "agent", "participant_id": "p-ann", "name": fields.pop("agent", "Ann Lee")}
-    at = fields.pop("at", START + day * DAY)
-    rating = fields.pop("rating", None)
-    entries: list[Entry] = [make_entry(1, ticket=ticket, at=at, kind="opened", text=None, name=None)]
-    entries.append(
-        make_entry(
-            2, ticket=ticket, at=at, kind="assigned", text=None, data={"owner": "p-ann", "name": agent["name"]}, **agent
-        )
-    )
-    for place, line in enumerate(said):
-        if line.startswith("note:"):
-            kind = {"kind": "note", "audience": "staff", **agent}
-        else:
-            kind = agent if place % 2 else {"name": fields.get("customer_name", "Mia")}
-        entries.append(make_entry(3 + place, ticket=ticket, at=at, text=line.removeprefix("note:"), **kind))
-    if rating is not None:
-        entries.append(
-            make_entry(3 + len(said), ticket=ticket, at=at, kind="rated", text=None, data={"rating": rating})
-        )
-    return make_batch(*entries, opening=make_opening(**{"topic": None, "order": None, **fields}))
-
-
-KETTLE = chat(
-    0,
-    "My blue kettle leaks",
-    "Sorry about the kettle, we send a new one",
-    topic="Returns",
-    order="112-7788231-1234567",
-    rating=2,
-)
-REFUND = chat(
-    1, "When do I get my refunds?", "Refunds take five days", day=1, agent="Bob Stone", topic="Money", rating=5
-)
-CAFE = chat(
-    2,
-    "Das Café war geschlossen, die Größe 38 fehlt",
-    "Das tut uns leid",
-    day=2,
-    department="cafe",
-    customer_id="cust-eva",
-    customer_name="Eva Möller",
-)
-TOKYO = chat(3, "東京都庁から発送しますか", "はい、明日です", day=3)
-CODES = chat(4, "Tracking AB-1234 says 1127788, invoice 555 123 4567", "See e-mail", day=4, product="Wi-Fi plug")
-NOTED = chat(5, "Hello, I wait", "One moment", "note:Suspected fraud, see kettle policy", day=5)
-CHATS = (KETTLE, REFUND, CAFE, TOKYO, CODES, NOTED)
-
-
-@pytest.fixture
-async def search(engine: AsyncEngine, store: Store) -> Search:
-    await store.append(CHATS)
-    search = Search(engine)
-    assert await search.index_pending() == len(CHATS)
-    return search
-
-
-async def found(search: Search, query: str, scope: Scope = STAFF, **options: Any) -> list[ChatBatch]:
-    results = await search.search(query, scope=scope, **options)
-    return [next(one for one in CHATS if one.ticket == result.ticket) for result in results.results]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +98,6 @@ async def test_what_a_query_finds(search: Search, query: str, expected: list[Cha
 
 
 def _day(batch: ChatBatch) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(batch.entries[0].at / 1000, UTC).date().isoformat()
 
 
@@ -223,120 +168,6 @@ def _next(batch: ChatBatch) -> Entry:
     )
 
 
-async def test_a_customer_finds_own_chats_only(search: Search) -> None:
-    assert await found(search, "cafe") == [CAFE]  # it is there
-    assert await found(search, "cafe", Scope.customer(CUSTOMER)) == []
-    assert await found(search, "cafe", Scope.customer("cust-eva")) == [CAFE]
-    assert await found(search, "", Scope.customer("cust-eva")) == [CAFE]
-    assert await found(search, f"#{CAFE.ticket}", Scope.customer(CUSTOMER)) == []
-    assert await found(search, f"ticket:{CAFE.ticket}", Scope.customer(CUSTOMER)) == []
-
-
-async def test_an_agent_finds_chats_of_own_departments_only(search: Search) -> None:
-    assert await found(search, "kettle", Scope.of_departments({"support"})) == [KETTLE, NOTED]
-    assert await found(search, "kettle", Scope.of_departments({"cafe"})) == []
-    assert await found(search, "", Scope.of_departments({"cafe"})) == [CAFE]
-    assert await found(search, "", Scope.of_departments(set())) == []
-
-
-async def test_nothing_of_a_note_reaches_a_customer(search: Search, store: Store, engine: AsyncEngine) -> None:
-    mine = Scope.customer(CUSTOMER)
-    queries = [
-        "fraud",
-        "kettle",
-        '"kettle policy"',
-        "kettle -fraud",
-        "hello -policy",
-        "fra*",
-        "hello fraud wait",
-        "one moment",
-    ]
-    assert await found(search, "fraud") == [NOTED]  # staff does see it
-    assert await found(search, "fraud", mine) == []
-    before = [await search.search(query, scope=mine) for query in queries]
-    note = make_entry(
-        6,
-        ticket=NOTED.ticket,
-        kind="note",
-        audience="staff",
-        role="supervisor",
-        name="Fraser",
-        text="hello fraud wait wait moment",
-    )
-    await store.append([make_batch(note)])
-    await search.index_pending()
-    assert [await search.search(query, scope=mine) for query in queries] == before
-    assert await found(search, "customer:fraser") + await found(search, "agent:fraser") == []
-    async with read(engine) as connection:
-        match = "terms @@ 'fraud | fraser'" if is_postgresql(engine) else "search_chats MATCH 'fraud OR fraser'"
-        assert await connection.scalar(text(f"SELECT count(*) FROM search_chats WHERE {match}")) == 0
-
-
-async def test_pages_neither_repeat_nor_skip(search: Search, store: Store) -> None:
-    await store.append(
-        [chat(20 + number, f"parcel {number}", "parcel " * (number % 7), day=number) for number in range(45)]
-    )
-    await search.index_pending()
-    for query in ("parcel", ""):
-        everything = [one.ticket for one in (await search.search(query, scope=STAFF, limit=100)).results]
-        pages = await _pages(search, query, limit=10)
-        assert [one.ticket for page in pages for one in page.results] == everything
-        assert len(everything) == (45 if query else 51)
-        assert [one.score for page in pages for one in page.results] == sorted(
-            (one.score for page in pages for one in page.results), reverse=True
-        )
-
-
-async def _pages(search: Search, query: str, *, limit: int) -> list[Results]:
-    pages = [await search.search(query, scope=STAFF, limit=limit)]
-    while pages[-1].next is not None:
-        pages.append(await search.search(query, scope=STAFF, limit=limit, cursor=pages[-1].next))
-    return pages
-
-
-async def test_pages_stay_as_they_were_while_chats_come_in(search: Search, store: Store) -> None:
-    await store.append([chat(100 + number, "parcel", "x", day=number) for number in range(20)])
-    await search.index_pending()
-    expected = [one.ticket for one in (await search.search("parcel", scope=STAFF, limit=100)).results]
-    first = await search.search("parcel", scope=STAFF, limit=10)
-    await store.append([chat(200 + number, "parcel parcel", "x", day=50) for number in range(20)])
-    await search.index_pending()
-    second = await search.search("parcel", scope=STAFF, limit=10, cursor=first.next)
-    assert [one.ticket for one in first.results + second.results] == expected
-
-
-async def test_more_candidates_than_are_ranked_at_once_can_be_paged_through(search: Search, store: Store) -> None:
-    await store.append([chat(1000 + number, "parcel", "x", day=number % 5) for number in range(650)])
-    assert await search.index_pending(1000) == 650
-    tickets = [one.ticket for page in await _pages(search, "parcel", limit=100) for one in page.results]
-    assert len(tickets) == len(set(tickets)) == 650
-    mine = Scope.customer(CUSTOMER)
-    first = await search.search("leaks", scope=mine)  # the oldest of more than two windows of chats
-    assert [one.ticket for one in first.results] == [KETTLE.ticket]
-
-
-async def test_a_cursor_gives_no_rights(search: Search, store: Store) -> None:
-    from transcripts.search.cursor import read_cursor, write_cursor
-
-    await store.append([chat(300 + number, "parcel", "x", day=number) for number in range(5)])
-    await search.index_pending()
-    mine = Scope.customer(CUSTOMER)
-    following = (await search.search("parcel", scope=mine, limit=2)).next
-    import zlib
-
-    own = read_cursor(following, zlib.crc32(repr(("parcel", mine, "UTC")).encode()))
-    assert own.rest
-    forged = write_cursor(msgspec.structs.replace(own, rest=((CAFE.ticket, 9.0), *own.rest)))
-    page = await search.search("parcel", scope=mine, limit=10, cursor=forged)
-    assert CAFE.ticket not in [one.ticket for one in page.results]
-    assert len(page.results) == 3
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "9" * 30_000])
-async def test_a_broken_cursor_begins_at_the_first_page(search: Search, cursor: str) -> None:
-    assert await search.search("kettle", scope=STAFF, cursor=cursor) == await search.search("kettle", scope=STAFF)
-
-
 async def test_days_are_those_of_the_asker(search: Search, store: Store) -> None:
     late = chat(400, "midnight", "x", at=1_767_222_000_000)  # 2025-12-31 23:00 UTC
     await store.append([late])
@@ -374,10 +205,6 @@ async def test_common_words_are_found_newest_first(
     rare = await tickets(search, "thanks kettle")
     assert rare[0] == ticket_of(10_500)
     assert set(rare) == {*newest_first, KETTLE.ticket, NOTED.ticket}
-
-
-async def tickets(search: Search, query: str) -> list[int]:
-    return [one.ticket for one in (await search.search(query, scope=STAFF)).results]
 
 
 pieces = st.sampled_from(
