@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.client import JSON, MSGPACK
 from tests.support.people import People, add_staff
 from tests.support.postgres import Databases, OwnPostgres
 from tests.support.server import RunningServer
@@ -34,11 +35,16 @@ def cookies() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture(params=[MSGPACK, JSON], ids=["msgpack", "json"])
+def subprotocol(request: pytest.FixtureRequest) -> str:
+    """A test that names it runs under both."""
+    return str(request.param)
+
+
 @pytest.fixture
 async def people(server: RunningServer, cookies: dict[str, str]) -> AsyncIterator[People]:
-    everybody = People(server, cookies=cookies)
-    yield everybody
-    await everybody.close()
+    async with People(server, cookies=cookies) as everybody:
+        yield everybody
 
 
 ENGINES = ["sqlite", "postgresql", *(["given_postgresql"] if os.environ.get("CHAT_TEST_POSTGRES_URL") else [])]

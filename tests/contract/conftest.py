@@ -12,11 +12,6 @@ from tests.support.raw_socket import Caller
 from tests.support.server import RunningServer
 
 
-@pytest.fixture(params=[MSGPACK, JSON], ids=["msgpack", "json"])
-def subprotocol(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture(scope="session", params=["picows", "asgi"])
 def front(request: pytest.FixtureRequest) -> str:
     """What carries WebSockets: the server's own front, or plain ASGI."""
@@ -42,9 +37,8 @@ def caller(server: RunningServer) -> Caller:
 @pytest.fixture
 async def people(server: RunningServer, cookies: dict[str, str], subprotocol: str) -> AsyncIterator[People]:
     """Everybody speaks the subprotocol under test."""
-    everybody = People(server, subprotocol, cookies)
-    yield everybody
-    await everybody.close()
+    async with People(server, subprotocol, cookies) as everybody:
+        yield everybody
 
 
 @pytest.fixture(scope="session", autouse=True)

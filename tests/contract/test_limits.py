@@ -30,9 +30,8 @@ def slow_server(server: RunningServer, front: str) -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(slow_server: RunningServer, cookies: dict[str, str], subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(slow_server, subprotocol, cookies)
-    yield everybody
-    await everybody.close()
+    async with People(slow_server, subprotocol, cookies) as everybody:
+        yield everybody
 
 
 async def test_too_fast_is_told_when_to_come_back(people: People) -> None:

@@ -26,7 +26,7 @@ def add_staff(server: RunningServer, *who: str) -> None:
 
 @dataclass
 class People:
-    """Everybody in one test. A browser each; all connections end with the test."""
+    """Everybody in one test, a browser each. Use as an asynchronous context manager: their connections end with it."""
 
     server: RunningServer
     subprotocol: str = JSON
@@ -87,6 +87,12 @@ class People:
     def _keep(self, socket: Socket) -> Socket:
         self._sockets.append(socket)
         return socket
+
+    async def __aenter__(self) -> People:
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         for socket in self._sockets:

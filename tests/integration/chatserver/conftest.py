@@ -8,6 +8,7 @@ import pytest
 from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
 from tests.support.people import People, add_staff
 from tests.support.server import RunningServer
+from tests.support.sweep import Sweep
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +22,8 @@ def fragile_server() -> Iterator[RunningServer]:
 @pytest.fixture
 async def victims(fragile_server: RunningServer) -> AsyncIterator[People]:
     """People on the fragile server; staff sign in anew in each test, for sign-ins do not outlive an empty Redis."""
-    everybody = People(fragile_server)
-    yield everybody
-    await everybody.close()
+    async with People(fragile_server) as everybody:
+        yield everybody
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,26 @@ async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
     """Those parts, on a record of their own."""
     async with backstage(valkey, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def idle() -> Iterator[RunningServer]:
+    """A server without a worker: the test does its work, and stops between its steps."""
+    with RunningServer("--no-worker", env={"CHAT_AGENT_GRACE_SECONDS": "3600"}) as running:
+        add_staff(running, "ann", "ben")
+        yield running
+
+
+@pytest.fixture
+async def idlers(idle: RunningServer) -> AsyncIterator[People]:
+    """People on that server."""
+    async with People(idle) as everybody:
+        yield everybody
+
+
+@pytest.fixture
+async def sweep(idle: RunningServer) -> AsyncIterator[Sweep]:
+    """The sweeper's hands there; nobody has or waits for anything."""
+    async with Sweep(idle) as hands:
+        await hands.begin_anew()
+        yield hands

@@ -58,9 +58,8 @@ def server_with_clock(clock: FakeClock) -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(server_with_clock: RunningServer) -> AsyncIterator[People]:
-    everybody = People(server_with_clock)
-    yield everybody
-    await everybody.close()
+    async with People(server_with_clock) as everybody:
+        yield everybody
 
 
 async def test_a_talk_while_the_clock_jumps(people: People, clock: FakeClock, server_with_clock: RunningServer) -> None:

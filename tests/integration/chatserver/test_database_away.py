@@ -42,9 +42,8 @@ def patient_server() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(patient_server: RunningServer) -> AsyncIterator[People]:
-    everybody = People(patient_server)
-    yield everybody
-    await everybody.close()
+    async with People(patient_server) as everybody:
+        yield everybody
 
 
 @contextmanager

@@ -10,16 +10,10 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.client import JSON, MSGPACK
 from tests.support.people import People, add_staff, open_chat, position, start_talk
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=[MSGPACK, JSON], ids=["msgpack", "json"])
-def subprotocol(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +33,14 @@ def node(installation: RunningServer) -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(node: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(node, subprotocol)
-    yield everybody
-    await everybody.close()
+    async with People(node, subprotocol) as everybody:
+        yield everybody
 
 
 @pytest.fixture
 async def others(installation: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(installation, subprotocol)
-    yield everybody
-    await everybody.close()
+    async with People(installation, subprotocol) as everybody:
+        yield everybody
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +53,8 @@ def alone() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def clients(alone: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(alone, subprotocol)
-    yield everybody
-    await everybody.close()
+    async with People(alone, subprotocol) as everybody:
+        yield everybody
 
 
 SLOW_OTHERS = {"CHAT_DRAIN_RATE": "1", "CHAT_DRAIN_SECONDS": "600"}

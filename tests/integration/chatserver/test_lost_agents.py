@@ -29,9 +29,8 @@ def quick() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(quick: RunningServer) -> AsyncIterator[People]:
-    everybody = People(quick)
-    yield everybody
-    await everybody.close()
+    async with People(quick) as everybody:
+        yield everybody
 
 
 async def released(talk: Talk) -> dict[str, object]:

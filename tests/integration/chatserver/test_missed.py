@@ -42,16 +42,14 @@ async def forgetful(healthy: RunningServer, proxy: RedisProxy) -> AsyncIterator[
 
 @pytest.fixture
 async def there(healthy: RunningServer) -> AsyncIterator[People]:
-    everybody = People(healthy)
-    yield everybody
-    await everybody.close()
+    async with People(healthy) as everybody:
+        yield everybody
 
 
 @pytest.fixture
 async def here(forgetful: RunningServer) -> AsyncIterator[People]:
-    everybody = People(forgetful)
-    yield everybody
-    await everybody.close()
+    async with People(forgetful) as everybody:
+        yield everybody
 
 
 async def logged(server: RunningServer, line: str) -> None:

@@ -1,39 +1,15 @@
 """The routing slot is compared with the chats: what has drifted is found, put right, and said."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 from structlog.testing import capture_logs
 
 from chatserver.broker.keys import chat_key, routing, ticket_work_list
 from chatserver.worker.auditor import Auditor
 from chatserver.worker.leases import Leases
-from tests.support.people import People, Talk, add_staff, open_chat, start_talk
-from tests.support.server import RunningServer
+from tests.support.people import People, Talk, open_chat, start_talk
 from tests.support.sweep import Sweep
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def idle() -> Iterator[RunningServer]:
-    with RunningServer("--no-worker") as running:
-        add_staff(running, "ann", "ben")
-        yield running
-
-
-@pytest.fixture
-async def people(idle: RunningServer) -> AsyncIterator[People]:
-    everybody = People(idle)
-    yield everybody
-    await everybody.close()
-
-
-@pytest.fixture
-async def sweep(idle: RunningServer) -> AsyncIterator[Sweep]:
-    async with Sweep(idle) as hands:
-        await hands.begin_anew()
-        yield hands
 
 
 async def audit(sweep: Sweep) -> dict[int, str]:
@@ -51,9 +27,9 @@ async def audit(sweep: Sweep) -> dict[int, str]:
     return drifted
 
 
-async def test_normal_life_is_no_drift(people: People, sweep: Sweep) -> None:
-    talks = [await start_talk(people, "ann") for _ in range(3)]
-    waiting = await open_chat(await people.customer())
+async def test_normal_life_is_no_drift(idlers: People, sweep: Sweep) -> None:
+    talks = [await start_talk(idlers, "ann") for _ in range(3)]
+    waiting = await open_chat(await idlers.customer())
     await talks[0].end(2)
     for talk in talks[:2]:
         await talk.agent.cut()
@@ -64,8 +40,8 @@ async def test_normal_life_is_no_drift(people: People, sweep: Sweep) -> None:
     assert await audit(sweep) == {}
 
 
-async def test_what_the_sweeper_is_about_to_do_is_no_drift(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_what_the_sweeper_is_about_to_do_is_no_drift(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     await sweep.link.call(b"HDEL", routing("asg"), talk.ticket)
     await sweep.link.call(b"ZADD", ticket_work_list(b"todo", talk.ticket), 0, talk.ticket)
     assert await audit(sweep) == {}
@@ -89,9 +65,9 @@ async def drift_of(sweep: Sweep, talk: Talk, *command: bytes | str | int) -> str
     return found[talk.ticket]
 
 
-async def test_what_an_agent_owns_is_in_their_hands_only(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
-    ann, ben = talk.agent.welcome["person"]["id"], (await people.staff("ben")).welcome["person"]["id"]
+async def test_what_an_agent_owns_is_in_their_hands_only(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
+    ann, ben = talk.agent.welcome["person"]["id"], (await idlers.staff("ben")).welcome["person"]["id"]
     ticket, right = talk.ticket, f"{ann}|{talk.gen}"
     asg, mine = routing("asg"), routing(f"mine:{ann}")
     wrong = "another agent has it, or by another gen"
@@ -111,8 +87,8 @@ async def test_what_an_agent_owns_is_in_their_hands_only(people: People, sweep: 
     assert await sweep.held(ticket) == ""
 
 
-async def test_waiting_chat_in_an_agents_hands_is_listed_again(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_waiting_chat_in_an_agents_hands_is_listed_again(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     ann = talk.agent.welcome["person"]["id"]
     await sweep.lose(talk.agent)
     await sweep.releasing.release(ann)
@@ -124,9 +100,9 @@ async def test_waiting_chat_in_an_agents_hands_is_listed_again(people: People, s
     assert await sweep.hands(ann) == set()
 
 
-async def test_chat_that_nobody_knows_any_more(people: People, sweep: Sweep) -> None:
+async def test_chat_that_nobody_knows_any_more(idlers: People, sweep: Sweep) -> None:
     """No worker has taken it into SQL, and Redis has lost it."""
-    talk = await start_talk(people, "ann")
+    talk = await start_talk(idlers, "ann")
     ann = talk.agent.welcome["person"]["id"]
     await sweep.link.call(b"DEL", chat_key(talk.ticket, b":m"))
     assert await audit(sweep) == {talk.ticket: "the chat has no keys"}

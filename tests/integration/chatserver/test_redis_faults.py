@@ -247,9 +247,8 @@ def without_worker() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(without_worker: RunningServer) -> AsyncIterator[People]:
-    everybody = People(without_worker)
-    yield everybody
-    await everybody.close()
+    async with People(without_worker) as everybody:
+        yield everybody
 
 
 @contextmanager

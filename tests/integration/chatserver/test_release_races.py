@@ -4,7 +4,7 @@ stops between its moves.
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -16,32 +16,10 @@ from chatserver.model.chat import LiveChat
 from chatserver.stores.queue import Queue, Step
 from tests.support.client import Refused
 from tests.support.log import whole_log
-from tests.support.people import People, Talk, add_staff, open_chat, start_talk
-from tests.support.server import RunningServer
+from tests.support.people import People, Talk, open_chat, start_talk
 from tests.support.sweep import HOUR, Sweep
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def idle() -> Iterator[RunningServer]:
-    with RunningServer("--no-worker", env={"CHAT_AGENT_GRACE_SECONDS": "3600"}) as running:
-        add_staff(running, "ann", "ben")
-        yield running
-
-
-@pytest.fixture
-async def people(idle: RunningServer) -> AsyncIterator[People]:
-    everybody = People(idle)
-    yield everybody
-    await everybody.close()
-
-
-@pytest.fixture
-async def sweep(idle: RunningServer) -> AsyncIterator[Sweep]:
-    async with Sweep(idle) as hands:
-        await hands.begin_anew()
-        yield hands
 
 
 async def kinds(talk: Talk) -> list[str]:
@@ -78,22 +56,22 @@ async def assert_off_everything(sweep: Sweep, talk: Talk, agent_id: str) -> None
 # -- the agent comes back at the same instant
 
 
-async def test_back_an_instant_before(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_back_an_instant_before(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     assert (await sweep.presence.sweep())[1] == [agent_id]  # the sweeper has made up its mind …
-    ann = await people.resume(talk.agent)
+    ann = await idlers.resume(talk.agent)
     assert await sweep.queue.release(agent_id) == []  # … and the script has not
     await ann.call("post_message", ticket=talk.ticket, n=2, text="Here I am", gen=talk.gen)
     assert await gens(talk) == [1]
 
 
-async def test_back_an_instant_after(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_back_an_instant_after(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     assert step == Step(talk.ticket, "", 2)
-    ann = await people.resume(talk.agent)
+    ann = await idlers.resume(talk.agent)
     state = (await ann.call("watch", topic=f"agent:{agent_id}"))["state"]
     assert talk.ticket not in [item["ticket"] for item in state["chats"]]
     await sweep.releasing.complete(step)
@@ -106,12 +84,12 @@ async def test_back_an_instant_after(people: People, sweep: Sweep) -> None:
     assert await gens(talk) == [1, 2, 3]
 
 
-async def test_late_release_does_not_take_the_chat_from_who_has_taken_it_again(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_late_release_does_not_take_the_chat_from_who_has_taken_it_again(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     await sweep.releasing.complete(step)
-    ann = await people.resume(talk.agent)
+    ann = await idlers.resume(talk.agent)
     again = await ann.call("take_chat", ticket=talk.ticket, n=2)
     await sweep.releasing.complete(step)  # by a worker that was stopped in between
     assert (await state_of(talk))["state"] == "active"
@@ -119,9 +97,9 @@ async def test_late_release_does_not_take_the_chat_from_who_has_taken_it_again(p
     assert await gens(talk) == [1, 2, 3]
 
 
-async def test_only_the_chats_of_agents_who_are_really_gone(people: People, sweep: Sweep) -> None:
+async def test_only_the_chats_of_agents_who_are_really_gone(idlers: People, sweep: Sweep) -> None:
     """An outsider to the grace: connected, or away for less than it."""
-    talk = await start_talk(people, "ann")
+    talk = await start_talk(idlers, "ann")
     agent_id = talk.agent.welcome["person"]["id"]
     assert await sweep.queue.release(agent_id) == []
     await sweep.link.call(b"ZADD", routing("away"), 1, agent_id)  # said by a late message; the node says they are here
@@ -136,11 +114,11 @@ async def test_only_the_chats_of_agents_who_are_really_gone(people: People, swee
 # -- the chat is closed at the same instant
 
 
-async def test_agent_closes_between_the_decision_and_the_release(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_agent_closes_between_the_decision_and_the_release(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
-    ann = await people.resume(talk.agent)
+    ann = await idlers.resume(talk.agent)
     await ann.call("close_chat", ticket=talk.ticket, n=2, gen=talk.gen)
     await assert_off_everything(sweep, talk, agent_id)
     await sweep.releasing.complete(step)
@@ -148,19 +126,19 @@ async def test_agent_closes_between_the_decision_and_the_release(people: People,
     assert await kinds(talk) == ["opened", "message", "assigned", "closed"]
 
 
-async def test_agent_closes_after_the_release(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_agent_closes_after_the_release(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     assert await sweep.releasing.release(agent_id) == 1
-    ann = await people.resume(talk.agent)
+    ann = await idlers.resume(talk.agent)
     for gen in ({"gen": talk.gen}, {"gen": talk.gen + 1}, {}):
         with pytest.raises(Refused, match="stale_gen"):
             await ann.call("close_chat", ticket=talk.ticket, n=2, **gen)
     await assert_waiting(sweep, talk, agent_id)
 
 
-async def test_customer_closes_between_the_decision_and_the_release(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_customer_closes_between_the_decision_and_the_release(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     await talk.customer.call("close_chat", ticket=talk.ticket, n=2)
@@ -168,8 +146,8 @@ async def test_customer_closes_between_the_decision_and_the_release(people: Peop
     await assert_off_everything(sweep, talk, agent_id)
 
 
-async def test_customer_closes_between_the_release_and_the_list(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_customer_closes_between_the_release_and_the_list(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     before = await sweep.chats.head(talk.ticket)
@@ -197,8 +175,8 @@ class Interrupted(Queue):
         return await super().agree(chat, preview=preview, strays=strays)
 
 
-async def test_chat_is_closed_while_the_slots_are_made_to_agree(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_chat_is_closed_while_the_slots_are_made_to_agree(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     close = functools.partial(talk.customer.call, "close_chat", ticket=talk.ticket, n=2)
     await Waiting(sweep.chats, Interrupted(sweep.link, close)).agree(talk.ticket)
     await assert_off_everything(sweep, talk, talk.agent.welcome["person"]["id"])
@@ -207,8 +185,8 @@ async def test_chat_is_closed_while_the_slots_are_made_to_agree(people: People, 
 # -- somebody else acts meanwhile
 
 
-async def test_customer_writes_meanwhile(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_customer_writes_meanwhile(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     await talk.say(2, "Are you there?")
@@ -218,9 +196,9 @@ async def test_customer_writes_meanwhile(people: People, sweep: Sweep) -> None:
     assert await kinds(talk) == ["opened", "message", "assigned", "message", "released", "message"]
 
 
-async def test_colleague_takes_it_at_each_moment(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
-    ben = await people.staff("ben")
+async def test_colleague_takes_it_at_each_moment(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
+    ben = await idlers.staff("ben")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     with pytest.raises(Refused, match="already_assigned"):
@@ -236,8 +214,8 @@ async def test_colleague_takes_it_at_each_moment(people: People, sweep: Sweep) -
     assert await gens(talk) == [1, 2, 3]
 
 
-async def test_two_workers_at_once(people: People, sweep: Sweep) -> None:
-    talks = [await start_talk(people, "ann") for _ in range(5)]
+async def test_two_workers_at_once(idlers: People, sweep: Sweep) -> None:
+    talks = [await start_talk(idlers, "ann") for _ in range(5)]
     for talk in talks[1:]:
         await talk.agent.cut()
     agent_id = await sweep.lose(talks[0].agent)
@@ -253,8 +231,8 @@ async def test_two_workers_at_once(people: People, sweep: Sweep) -> None:
 
 
 @pytest.mark.parametrize("moves", [1, 2])
-async def test_what_a_dead_sweeper_left_is_completed(people: People, sweep: Sweep, moves: int) -> None:
-    talk = await start_talk(people, "ann")
+async def test_what_a_dead_sweeper_left_is_completed(idlers: People, sweep: Sweep, moves: int) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     (step,) = await sweep.queue.release(agent_id)
     if moves == 2:
@@ -267,8 +245,8 @@ async def test_what_a_dead_sweeper_left_is_completed(people: People, sweep: Swee
     assert await gens(talk) == [1, 2]
 
 
-async def test_hand_over_that_is_pending_is_confirmed_before_it_is_released(people: People, sweep: Sweep) -> None:
-    customer, ann = await people.customer(), await people.staff("ann")
+async def test_hand_over_that_is_pending_is_confirmed_before_it_is_released(idlers: People, sweep: Sweep) -> None:
+    customer, ann = await idlers.customer(), await idlers.staff("ann")
     opened = await open_chat(customer)
     ticket, agent_id = opened["ticket"], ann.welcome["person"]["id"]
     gen = await sweep.queue.take(ticket, department="support", agent_id=agent_id, agent_name="Ann", gen=0)
@@ -281,8 +259,8 @@ async def test_hand_over_that_is_pending_is_confirmed_before_it_is_released(peop
     assert [entry["kind"] for entry in log] == ["opened", "message", "assigned", "released"]
 
 
-async def test_routing_slot_has_lost_the_release(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_routing_slot_has_lost_the_release(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     agent_id = await sweep.lose(talk.agent)
     before = await sweep.held(talk.ticket)
     await sweep.releasing.release(agent_id)
@@ -291,7 +269,7 @@ async def test_routing_slot_has_lost_the_release(people: People, sweep: Sweep) -
     await sweep.link.call(b"ZREM", routing("wait:support"), talk.ticket)
     await sweep.waiting.agree(talk.ticket)
     await assert_waiting(sweep, talk, agent_id)
-    ben = await people.staff("ben")
+    ben = await idlers.staff("ben")
     assert (await ben.call("take_chat", ticket=talk.ticket, n=1))["gen"] == 3
     assert await gens(talk) == [1, 2, 3]
 
@@ -302,8 +280,8 @@ async def rolled_back(sweep: Sweep, ticket: int) -> dict[bytes, bytes]:
     return {key: await sweep.link.call(b"DUMP", key) for key in keys}
 
 
-async def test_chats_slot_has_lost_the_release(people: People, sweep: Sweep) -> None:
-    talk = await start_talk(people, "ann")
+async def test_chats_slot_has_lost_the_release(idlers: People, sweep: Sweep) -> None:
+    talk = await start_talk(idlers, "ann")
     kept = await rolled_back(sweep, talk.ticket)
     agent_id = await sweep.lose(talk.agent)
     await sweep.releasing.release(agent_id)
@@ -317,8 +295,8 @@ async def test_chats_slot_has_lost_the_release(people: People, sweep: Sweep) -> 
     assert await gens(talk) == [1, 2]
 
 
-async def test_chats_slot_has_lost_the_hand_over(people: People, sweep: Sweep) -> None:
-    customer, ann = await people.customer(), await people.staff("ann")
+async def test_chats_slot_has_lost_the_hand_over(idlers: People, sweep: Sweep) -> None:
+    customer, ann = await idlers.customer(), await idlers.staff("ann")
     opened = await open_chat(customer)
     kept = await rolled_back(sweep, opened["ticket"])
     taken = await ann.call("take_chat", ticket=opened["ticket"], n=1)
@@ -331,13 +309,13 @@ async def test_chats_slot_has_lost_the_hand_over(people: People, sweep: Sweep) -
     assert (chat.state, chat.gen) == ("active", taken["gen"])
 
 
-async def test_agent_who_does_not_exist_any_more(people: People, sweep: Sweep) -> None:
-    customer = await people.customer()
+async def test_agent_who_does_not_exist_any_more(idlers: People, sweep: Sweep) -> None:
+    customer = await idlers.customer()
     opened = await open_chat(customer)
     ticket = opened["ticket"]
     await sweep.queue.take(ticket, department="support", agent_id="nobody", agent_name="Nobody", gen=0)
     await sweep.sweep_up()
     assert await sweep.waits(ticket)
     assert await sweep.hands("nobody") == set()
-    ben = await people.staff("ben")
+    ben = await idlers.staff("ben")
     assert (await ben.call("take_chat", ticket=ticket, n=1))["gen"] == 2

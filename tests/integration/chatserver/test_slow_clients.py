@@ -14,7 +14,7 @@ from websockets.frames import Frame
 from websockets.uri import parse_uri
 
 from chatserver.hub.connection import MAX_BACKLOG_BYTES
-from tests.support.client import JSON, MSGPACK, PATIENCE, Socket, decode, new_device
+from tests.support.client import JSON, PATIENCE, Socket, decode, new_device
 from tests.support.people import People, Talk, add_staff, position, start_talk
 from tests.support.server import RunningServer, wait_until
 
@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 SAID = 1_500
 TEXT = "x" * 4_000
 WATCHERS = 20
-
-
-@pytest.fixture(params=[MSGPACK, JSON], ids=["msgpack", "json"])
-def subprotocol(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +40,14 @@ def impatient() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(patient: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(patient, subprotocol)
-    yield everybody
-    await everybody.close()
+    async with People(patient, subprotocol) as everybody:
+        yield everybody
 
 
 @pytest.fixture
 async def hurried(impatient: RunningServer, subprotocol: str) -> AsyncIterator[People]:
-    everybody = People(impatient, subprotocol)
-    yield everybody
-    await everybody.close()
+    async with People(impatient, subprotocol) as everybody:
+        yield everybody
 
 
 class Deaf:

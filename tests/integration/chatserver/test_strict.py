@@ -151,9 +151,8 @@ def strict_server() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(strict_server: RunningServer) -> AsyncIterator[People]:
-    everybody = People(strict_server)
-    yield everybody
-    await everybody.close()
+    async with People(strict_server) as everybody:
+        yield everybody
 
 
 @dataclass

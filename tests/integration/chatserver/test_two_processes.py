@@ -24,9 +24,8 @@ def two_processes() -> Iterator[RunningServer]:
 
 @pytest.fixture
 async def people(two_processes: RunningServer) -> AsyncIterator[People]:
-    everybody = People(two_processes)
-    yield everybody
-    await everybody.close()
+    async with People(two_processes) as everybody:
+        yield everybody
 
 
 async def test_a_whole_chat(people: People, two_processes: RunningServer) -> None:
