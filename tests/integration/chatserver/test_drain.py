@@ -10,8 +10,10 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from chatserver.broker.keys import routing
+from tests.support.log import whole_log
 from tests.support.people import People, add_staff, open_chat, position, start_talk
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,38 @@ async def test_clients_work_on_until_they_leave_for_another_node(
         assert {await customer.closed() for customer in customers} == {4001}
         assert await asyncio.to_thread(node.ended) == 0
         await people.close()
+
+
+async def test_agent_is_there_until_the_own_goodbye_and_has_the_grace_from_then_on(
+    installation: RunningServer, others: People, subprotocol: str
+) -> None:
+    """A node that goes is still one that lives: what its agents have is not taken from them meanwhile."""
+    with (
+        RunningServer("--no-worker", beside=installation, env=SLOW_OTHERS) as node,
+        installation.redis() as redis,
+    ):
+        async with People(node, subprotocol) as people:
+            talk = await start_talk(people, "ann")
+            ann = talk.agent.welcome["person"]["id"]
+            screens = [talk.agent, *[await people.staff("ann") for _ in range(40)]]
+            node.tell(signal.SIGTERM)
+            byes = [await screen.until("bye") for screen in screens]
+            latest = max(range(len(screens)), key=lambda number: byes[number]["after_ms"])
+            assert byes[latest]["after_ms"] > 20_000  # so long the last of her screens may stay
+            last = screens.pop(latest)
+            for screen in screens:
+                await screen.close()
+            await last.round_trip()
+            assert redis.zscore(routing("away"), ann) is None
+
+            await last.close()
+            await asyncio.to_thread(wait_until, lambda: redis.zscore(routing("away"), ann) is not None, "she is away")
+            again = await others.resume(last, chats=[position(talk.taken)])
+            await asyncio.to_thread(wait_until, lambda: redis.zscore(routing("away"), ann) is None, "she is back")
+            n = 2 if last is talk.agent else 1  # each of her devices counts by itself
+            await again.call("post_message", ticket=talk.ticket, n=n, text="Still mine", gen=talk.gen)
+            assert await asyncio.to_thread(node.ended) == 0
+    assert [entry["kind"] for entry in await whole_log(again, talk.ticket)][2:] == ["assigned", "message"]
 
 
 async def test_who_does_not_go_is_closed(people: People, node: RunningServer) -> None:
