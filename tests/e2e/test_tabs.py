@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Error, Page, WebSocket, expect
+from playwright.sync_api import Error, Page, Route, WebSocket, expect
 
 from tests.e2e.pages import Agent, Customer
 from tests.e2e.test_whole_chat import recorded
@@ -208,3 +208,28 @@ def test_the_widget_on_two_pages_of_a_shop(server: RunningServer, new_browser: N
     wait_until(lambda: "from the page that is left" in recorded(server, ticket), "it is in the record")
     texts = recorded(server, ticket)
     assert sorted(texts) == sorted(["hello?", "from page two", "from page one", "from the page that is left"])
+
+
+def test_two_tabs_that_come_at_the_same_moment_are_one_customer(server: RunningServer, new_browser: NewBrowser) -> None:
+    """The second asks while the first has no answer yet."""
+    tabs = Tabs(new_browser())
+    customers = [Customer(page, server.port) for page in (*tabs.context.pages, tabs.another())]
+    asked: list[Route] = []
+    tabs.context.route("**/api/v1/customer-sessions", lambda route: asked.append(route))
+    for customer in customers:
+        customer.page.goto(f"{server.base}/")  # not from another site: a new browser gives its frames no storage
+        customer.page.get_by_role("button", name="Open chat").click()
+        expect(customer.panel.get_by_role("status", name="Loading")).to_be_visible()
+        while not asked:
+            customer.page.wait_for_timeout(20)
+    known = []
+    while len(known) < 2:
+        if asked:
+            route = asked.pop(0)
+            answer = route.fetch()
+            known.append(answer.json()["customer_id"])
+            route.fulfill(response=answer)
+        customers[0].page.wait_for_timeout(20)
+    for customer in customers:
+        expect(customer.panel.get_by_role("heading", name="How can we help?")).to_be_visible()
+    assert len(set(known)) == 1

@@ -40,6 +40,8 @@ export interface Kept {
 
 /** A pass lives 30 s; one that is nearly over is not worth a handshake. */
 const PASS_MS = 25_000;
+/** So long a tab waits for what another one is told. */
+const TURN_MS = 5_000;
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 
 export class Panel {
@@ -195,8 +197,46 @@ export class Panel {
     console.warn(`Chat: ${answer.explanation}`);
   }
 
+  /**
+   * Of the tabs that come with a new customer at the same moment, one asks who that is. It keeps the lock for as long as it lives: the
+   * others see a little later only what it has stored.
+   */
   private async openSession(): Promise<void> {
-    const { token, customer } = this.kept;
+    if (this.stored.token || !this.store.lasting || !navigator.locks) return this.askForSession();
+    const asked = await new Promise<boolean>((resolve, reject) => {
+      const ask = async (lock: Lock | null) => {
+        if (!lock) return resolve(false);
+        await this.askForSession();
+        resolve(true);
+        return new Promise<void>(() => {});
+      };
+      navigator.locks.request(`${this.scope}.new`, { ifAvailable: true }, ask).catch(reject);
+    });
+    if (asked) return;
+    await this.tokenOfAnotherTab();
+    return this.askForSession();
+  }
+
+  /** Until it is there, or has not come in time: that tab may be frozen. */
+  private tokenOfAnotherTab(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.stored.token) done();
+      };
+      const done = () => {
+        clearTimeout(timer);
+        removeEventListener("storage", look);
+        resolve();
+      };
+      const timer = setTimeout(done, TURN_MS);
+      addEventListener("storage", look);
+      look();
+    });
+  }
+
+  private async askForSession(): Promise<void> {
+    const { customer } = this.kept;
+    const token = this.stored.token ?? this.kept.token;
     const session = await call<Session>("POST", "/api/v1/customer-sessions", {
       body: { site_key: this.site, customer_token: token, locale: this.options.locale ?? navigator.language },
     });
