@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.support.client import JSON, MSGPACK
 from tests.support.people import People, add_staff
 from tests.support.postgres import Databases, OwnPostgres
 from tests.support.server import RunningServer
+from tests.support.sqlite import Database, SqliteFile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,3 +70,12 @@ def given_postgresql() -> Iterator[Databases]:
     """The same on the server of CHAT_TEST_POSTGRES_URL, by whoever may make databases there."""
     with Databases(os.environ["CHAT_TEST_POSTGRES_URL"]) as databases:
         yield databases
+
+
+@pytest.fixture
+def database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """A database without chats, on each engine in turn: SQLite's has no tables yet."""
+    if database_engine == "sqlite":
+        return SqliteFile(tmp_path)
+    databases: Databases = request.getfixturevalue(database_engine)
+    return databases.fresh()

@@ -36,6 +36,7 @@ from chatserver.worker.leases import Leases
 from chatserver.worker.persister import Persister
 from chatserver.worker.reconciler import Reconciler
 from tests.support.client import PATIENCE, new_chat_key, new_device
+from tests.support.sqlite import Database
 from transcripts.database import open_database
 from transcripts.entry import Entry
 from transcripts.seal import Sealer, SealKey
@@ -120,6 +121,7 @@ class Backstage:
     """One installation. `engine` and `link` may be wrapped by a test before it makes a worker's parts with them."""
 
     valkey: Valkey
+    database: Database
     engine: AsyncEngine
     link: Link
     chats: Chats
@@ -160,6 +162,16 @@ class Backstage:
                     await self.link.call(b"PING")
                     return
                 await asyncio.sleep(0.002)
+
+    async def keep_record(self) -> None:
+        """SQL as it is now can come back."""
+        await self.engine.dispose()
+        await asyncio.to_thread(self.database.keep)
+
+    async def record_goes_back(self) -> None:
+        """As after an older copy of SQL was put back."""
+        await self.engine.dispose()
+        await asyncio.to_thread(self.database.go_back)
 
     async def persist(self) -> None:
         """Until nothing is left to write."""
@@ -234,16 +246,16 @@ class Backstage:
 
 
 @contextlib.asynccontextmanager
-async def backstage(valkey: Valkey, folder: Path) -> AsyncIterator[Backstage]:
-    """An empty installation on this Valkey, with a database in the folder."""
+async def backstage(valkey: Valkey, database: Database) -> AsyncIterator[Backstage]:
+    """An empty installation on this Valkey, with this database."""
     with valkey.redis() as redis:
         redis.flushall()
-    engine = open_database(f"sqlite:///{folder}/chat.db")
+    engine = open_database(database.url)
     await transcripts.migrate.upgrade(engine)
     await chatserver.stores.migrate.upgrade(engine, site_name="Shop", site_origins=())
     async with linked(valkey) as link:
         try:
-            yield Backstage(valkey, engine, link, Chats(ChatLog(link), Store(engine), Directory(engine)))
+            yield Backstage(valkey, database, engine, link, Chats(ChatLog(link), Store(engine), Directory(engine)))
         finally:
             await engine.dispose()
 

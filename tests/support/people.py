@@ -21,7 +21,7 @@ STAFF: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def add_staff(server: RunningServer, *who: str) -> None:
     """Puts these members of staff into the server's database."""
-    make_agents(server.data, [(f"{login}@shop.example", *STAFF[login]) for login in who or STAFF])
+    make_agents(server.data, [(f"{login}@shop.example", *STAFF[login]) for login in who or STAFF], server.env)
 
 
 @dataclass

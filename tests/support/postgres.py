@@ -43,8 +43,7 @@ class Databases:
     def __init__(self, url: str, *, kept: bool = False) -> None:
         self.url, self._kept = url, kept
         self._made: list[str] = []
-        self._shared = ""
-        self._emptying: list[str] = []
+        self._shared: PostgresDatabase | None = None
 
     def of(self, name: str) -> str:
         """The address of a database of the server."""
@@ -61,15 +60,12 @@ class Databases:
             run_outside(_migrate(self._create("template0", template)))
         return self._create(template)
 
-    def fresh(self) -> str:
-        """The address of one that looks like a new one: the same for all tests in turn, emptied in 10 ms."""
-        if not self._shared:
-            self._shared = self.migrated()
-            tables = [name for (name,) in self.execute(_TABLES, database=self._shared)]
-            kept = [f"CREATE TABLE first_rows.{name} AS TABLE {name}" for name in tables]
-            self.execute("CREATE SCHEMA first_rows", *kept, database=self._shared)
-            self._emptying = [f"DELETE FROM {name}; INSERT INTO {name} TABLE first_rows.{name}" for name in tables]
-        self.execute("; ".join(self._emptying), database=self._shared)
+    def fresh(self) -> PostgresDatabase:
+        """One that looks like a new one: the same for all tests in turn, emptied in 10 ms."""
+        if self._shared is None:
+            self._shared = PostgresDatabase(self, self.migrated())
+            self._shared.keep("first_rows")
+        self._shared.go_back("first_rows")
         return self._shared
 
     def execute(self, *statements: str, database: str = "") -> list[Any]:
@@ -88,6 +84,24 @@ class Databases:
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" ENCODING \'UTF8\'')
         self._made.append(name)
         return self.of(name)
+
+
+class PostgresDatabase:
+    """One database, whose content can be kept and brought back."""
+
+    def __init__(self, databases: Databases, url: str) -> None:
+        self.url, self._execute = url, databases.execute
+        self._tables = [name for (name,) in databases.execute(_TABLES, database=url)]
+
+    def keep(self, name: str = "kept") -> None:
+        """Keeps all rows as they are now, under a name."""
+        rows = [f"CREATE TABLE {name}.{table} AS TABLE {table}" for table in self._tables]
+        self._execute(f"DROP SCHEMA IF EXISTS {name} CASCADE", f"CREATE SCHEMA {name}", *rows, database=self.url)
+
+    def go_back(self, name: str = "kept") -> None:
+        """As if nothing had happened since."""
+        rows = [f"DELETE FROM {table}; INSERT INTO {table} TABLE {name}.{table}" for table in self._tables]
+        self._execute("; ".join(rows), database=self.url)
 
 
 class OwnPostgres:

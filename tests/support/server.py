@@ -71,7 +71,9 @@ for args in json.loads(sys.argv[1]):
 """
 
 
-def make_agents(data: Path, agents: Sequence[tuple[str, str, str, Sequence[str]]]) -> None:
+def make_agents(
+    data: Path, agents: Sequence[tuple[str, str, str, Sequence[str]]], env: dict[str, str] | None = None
+) -> None:
     """Adds members of staff (email, name, role, departments) by `chatserver agent add`."""
     commands = [
         [
@@ -82,7 +84,7 @@ def make_agents(data: Path, agents: Sequence[tuple[str, str, str, Sequence[str]]
     ]
     done = subprocess.run(
         [sys.executable, "-c", _MANY, json.dumps(commands)],
-        env=clean_environment(),
+        env=clean_environment(**(env or {})),
         input=f"{PASSWORD}\n" * len(commands),
         capture_output=True,
         text=True,
@@ -246,8 +248,8 @@ class RunningServer:
         wait_until(lambda: not alive(pid), "Valkey is gone")
 
     def command(self, *args: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Runs a command on the same data folder."""
-        return chatserver(*args, "--data", self.data, stdin=stdin)
+        """Runs a command on the same data folder, with the same settings."""
+        return chatserver(*args, "--data", self.data, env=self.env, stdin=stdin)
 
     def close(self) -> None:
         """Ends everything and removes the folder."""

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
 from tests.support.people import People, add_staff
 from tests.support.server import RunningServer
+from tests.support.sqlite import Database
 from tests.support.sweep import Sweep
 
 
@@ -34,9 +34,9 @@ def valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-async def stage(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Backstage]:
-    """Those parts, on a record of their own."""
-    async with backstage(valkey, tmp_path) as made:
+async def stage(valkey: Valkey, database: Database) -> AsyncIterator[Backstage]:
+    """Those parts, on a record of their own, on each engine in turn."""
+    async with backstage(valkey, database) as made:
         yield made
 
 

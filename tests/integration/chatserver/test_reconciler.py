@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from chatserver.broker.keys import chat_key, routing, ticket_work_list
 from chatserver.stores.queue import Queue
 from tests.support.backstage import Backstage
-from transcripts.database import write
 
 pytestmark = pytest.mark.anyio
 
@@ -114,16 +108,16 @@ async def test_routing_slot_that_lost_a_chat_has_it_again(stage: Backstage) -> N
     assert await Queue(stage.link, grace_seconds=45).agree(await stage.live(ticket))
 
 
-async def test_sql_from_an_older_copy_gets_what_the_log_still_has(stage: Backstage, tmp_path: Path) -> None:
+async def test_sql_from_an_older_copy_gets_what_the_log_still_has(stage: Backstage) -> None:
     known, customer = await stage.open()
     await stage.persist()
-    await take_copy(stage, tmp_path)
+    await stage.keep_record()
     texts = [f"message {n}" for n in range(2, 30)]
     for n, said in enumerate(texts, start=2):
         await stage.send(customer, known, n, said)
     unknown, _ = await stage.open("Only in Redis")
     await stage.persist()
-    await put_back(stage, tmp_path)
+    await stage.record_goes_back()
     assert len(await stage.entries(known)) == 2
     assert await stage.store.chat(unknown) is None
 
@@ -134,13 +128,13 @@ async def test_sql_from_an_older_copy_gets_what_the_log_still_has(stage: Backsta
     assert (await stage.live(known)).durable == 30
 
 
-async def test_hole_that_nobody_can_fill_is_told_and_left_alone(stage: Backstage, tmp_path: Path) -> None:
+async def test_hole_that_nobody_can_fill_is_told_and_left_alone(stage: Backstage) -> None:
     ticket, customer = await stage.open()
     await stage.persist()
-    await take_copy(stage, tmp_path)
+    await stage.keep_record()
     await stage.send(customer, ticket, 2, "two")
     await stage.persist()
-    await put_back(stage, tmp_path)
+    await stage.record_goes_back()
     await stage.send(customer, ticket, 3, "three")
     with stage.valkey.redis() as redis:
         redis.xtrim(chat_key(ticket, b":x"), minid="4-0", approximate=False)
@@ -154,17 +148,3 @@ async def test_hole_that_nobody_can_fill_is_told_and_left_alone(stage: Backstage
     live = await stage.live(ticket)
     assert (live.seq, live.durable) == (4, 3)
     assert len(await stage.entries(ticket)) == 2
-
-
-async def take_copy(stage: Backstage, folder: Path) -> None:
-    async with write(stage.engine) as connection:
-        await connection.execute(text("SELECT 1"))
-    await stage.engine.dispose()
-    shutil.copyfile(folder / "chat.db", folder / "copy.db")
-
-
-async def put_back(stage: Backstage, folder: Path) -> None:
-    await stage.engine.dispose()
-    for ending in ("", "-wal", "-shm"):
-        (folder / f"chat.db{ending}").unlink(missing_ok=True)
-    os.replace(folder / "copy.db", folder / "chat.db")

@@ -26,6 +26,7 @@ from chatserver.wire.commands import PostMessage
 from chatserver.worker.persister import Persister
 from tests.support.backstage import AllLeases, Backstage, Valkey, Writer, backstage
 from tests.support.client import new_device
+from tests.support.sqlite import SqliteFile
 from transcripts.append import Appended
 from transcripts.entry import ChatBatch
 from transcripts.store import Store
@@ -159,7 +160,7 @@ def test_a_number_names_one_entry_in_an_epoch_whatever_a_restart_takes_back(valk
 
 
 async def live_through(valkey: Valkey, folder: Path, steps: list[str], *, noticed: bool = False) -> None:
-    async with backstage(valkey, folder) as stage:
+    async with backstage(valkey, SqliteFile(folder)) as stage:
         ticket, writer = await stage.open()
         agent = await stage.assign(ticket)
         clients = Client(stage, ticket, writer, 1), Client(stage, ticket, agent, 1)

@@ -1,4 +1,4 @@
-"""Customer and agent on different processes, one Redis between them."""
+"""Customer and agent on different processes, one Redis between them; on each database engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,14 +10,17 @@ import pytest
 from tests.support.client import PATIENCE, Socket
 from tests.support.log import assert_one_order, until_state, whole_log
 from tests.support.people import People, add_staff, elsewhere, open_chat, position
-from tests.support.server import PASSWORD, RunningServer
+from tests.support.server import PASSWORD, RunningServer, found
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def two_processes() -> Iterator[RunningServer]:
-    with RunningServer("--workers", "2") as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def two_processes(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    env = {}
+    if request.param != "sqlite":
+        env["CHAT_DATABASE_URL"] = request.getfixturevalue(request.param).empty()
+    with RunningServer("--workers", "2", env=env) as running:
         add_staff(running, "ann", "ben")
         yield running
 
@@ -61,6 +64,12 @@ async def test_a_whole_chat(people: People, two_processes: RunningServer) -> Non
     assert_one_order(await whole_log(agent, ticket), *acks)
     assert not customer.has_received("note")
     await until_state(customer, ticket, "closed")
+    assert await asyncio.to_thread(found, two_processes, 'c11 a11 "note 11"') == [ticket]
+    export = two_processes.folder / "chat.json"
+    for command in (("export", str(ticket), "--staff", "-o", export), ("verify", export)):
+        done = await asyncio.to_thread(two_processes.command, "transcripts", *command)
+        assert done.returncode == 0, done.stderr
+    assert "verified: chat" in done.stdout
 
 
 async def test_resuming_in_the_other_process(people: People) -> None:

@@ -5,6 +5,7 @@ import pytest
 from search_factories import CHATS
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.sqlite import Database
 from transcripts.database import open_database
 from transcripts.migrate import upgrade
 from transcripts.search import Search
@@ -26,17 +27,8 @@ def empty_database(database_engine: str, request: pytest.FixtureRequest, tmp_pat
 
 
 @pytest.fixture
-def database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database with tables and nothing in them."""
-    if database_engine == "sqlite":
-        return f"sqlite:///{tmp_path}/chat.db"
-    address: str = request.getfixturevalue(database_engine).fresh()
-    return address
-
-
-@pytest.fixture
-async def engine(database: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_database(database)
+async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
+    engine = open_database(database.url)
     await upgrade(engine)
     yield engine
     await engine.dispose()

@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import transcripts
+from tests.support.sqlite import Database
 from transcripts.database import open_database, read, write
 from transcripts.errors import SchemaError, StoreUnavailableError
 from transcripts.migrate import VERSION_TABLE, upgrade
@@ -76,10 +77,10 @@ async def test_a_database_of_a_newer_program_is_refused(engine: AsyncEngine) -> 
         await upgrade(engine)
 
 
-async def test_writers_wait_for_each_other(database: str, engine: AsyncEngine) -> None:
+async def test_writers_wait_for_each_other(database: Database, engine: AsyncEngine) -> None:
     # A reader that turns writer would be refused at once by SQLite; with the lock taken at BEGIN both simply queue.
     # PostgreSQL lets both in, and they queue at the row.
-    other = open_database(database)
+    other = open_database(database.url)
     await Store(engine).append([make_batch(make_entry(1))])
 
     async def rate(engine: AsyncEngine) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.postgres import Databases, OwnPostgres
+from tests.support.sqlite import Database
 from transcripts.append import append
 from transcripts.database import lock_tables, open_database, read, repeated, write
 from transcripts.errors import StoreUnavailableError, UndoneError
@@ -29,9 +30,9 @@ def database_engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def other(database: str) -> AsyncIterator[AsyncEngine]:
+async def other(database: Database) -> AsyncIterator[AsyncEngine]:
     """Another process' connections to the same database."""
-    engine = open_database(database)
+    engine = open_database(database.url)
     yield engine
     await engine.dispose()
 

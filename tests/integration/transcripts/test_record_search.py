@@ -23,6 +23,7 @@ from search_factories import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.sqlite import Database
 from transcripts.database import open_database
 from transcripts.entry import ChatBatch, Entry
 from transcripts.errors import UnknownZoneError
@@ -248,8 +249,8 @@ async def test_any_query_is_answered(any_search: Search, query: str, customer: b
 
 
 @pytest.fixture
-async def any_search(database: str) -> AsyncIterator[Search]:
-    engine = open_database(database)
+async def any_search(database: Database) -> AsyncIterator[Search]:
+    engine = open_database(database.url)
     await upgrade(engine)
     await Store(engine).append(CHATS)
     search = Search(engine)
