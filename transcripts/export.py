@@ -32,12 +32,15 @@ async def as_json(store: Store, ticket: int, audience: str) -> dict[str, Any] | 
     All of it is of one moment. A chat that is still open has entries that no segment covers yet; `verify` says so.
     """
     async with read(store.engine) as connection:
-        rows = await _rows(connection, ticket, audience)
-        digests = await _digests(connection, ticket)
-        segments = await connection.execute(
-            select(schema.seals).where(_seals.ticket == ticket).order_by(_seals.from_seq)
-        )
-        signed = [segment_of(dict(row)) for row in segments.mappings()]
+        return await export_of(connection, ticket, audience)
+
+
+async def export_of(connection: AsyncConnection, ticket: int, audience: str) -> dict[str, Any] | None:
+    """`as_json` as the transaction of this connection sees the chat."""
+    rows = await _rows(connection, ticket, audience)
+    digests = await _digests(connection, ticket)
+    segments = await connection.execute(select(schema.seals).where(_seals.ticket == ticket).order_by(_seals.from_seq))
+    signed = [segment_of(dict(row)) for row in segments.mappings()]
     if not rows:
         return None
     entries = tuple(_exported(row, digests.get(row["seq"], ())) for row in rows)

@@ -16,7 +16,7 @@ _COMMANDS = {
     "agent": "agents:agent",
     "bench": "bench:bench",
     "mask": "mask:mask_command",
-    "migrate": "serve:migrate_command",
+    "migrate": "migrate:migrate_command",
     "serve": "serve:serve",
     "transcripts": "transcripts:transcripts",
     "worker": "serve:worker",

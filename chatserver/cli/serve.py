@@ -1,4 +1,4 @@
-"""`chatserver serve`, `worker` and `migrate`."""
+"""`chatserver serve` and `worker`."""
 
 from __future__ import annotations
 
@@ -80,14 +80,6 @@ def worker(data: Path | None) -> None:
         run_worker(settings, keys, place.url, lambda: click.echo("worker is ready"))
     finally:
         place.leave()
-
-
-@click.command("migrate")
-@data_option
-def migrate_command(data: Path | None) -> None:
-    """Make or update the tables."""
-    asyncio.run(migrate(settings_of(data=data)))
-    click.echo("The tables are up to date.")
 
 
 async def _new_setup(redis_url: str) -> str:

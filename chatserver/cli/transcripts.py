@@ -14,11 +14,10 @@ from typing import Any, BinaryIO
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.cli.common import data_option, database, require_installation, settings_of
+from chatserver.cli.progress import progress
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
 from chatserver.keys import Keys, seal_key
@@ -72,7 +71,7 @@ async def _import(file: BinaryIO, settings: Settings) -> None:
     encode = msgspec.json.Encoder().encode
     done = 0
     async with database(settings, create=True) as engine:
-        with _progress("Importing", len(lines)) as advance:
+        with progress("Importing", len(lines)) as advance:
             found = import_lines(
                 engine,
                 lines,
@@ -109,24 +108,6 @@ class _People:
 
     async def agents(self, people: list[dict[str, Any]]) -> list[str]:
         return await self._directory.import_agents(people)
-
-
-class _progress:
-    """A progress bar on a terminal, nothing elsewhere."""
-
-    def __init__(self, title: str, total: int) -> None:
-        columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._progress = Progress(
-            *columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
-        )
-        self._task = self._progress.add_task(title, total=total)
-
-    def __enter__(self) -> Any:
-        self._progress.start()
-        return lambda done: self._progress.update(self._task, completed=done)
-
-    def __exit__(self, *args: object) -> None:
-        self._progress.stop()
 
 
 # -- search, show
