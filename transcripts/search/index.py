@@ -30,6 +30,9 @@ class Index(Protocol):
     A question in the scope of a customer never reads the staff part.
     """
 
+    async def begin(self, connection: AsyncConnection) -> None:
+        """The first thing in a transaction that searches."""
+
     async def put(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
         """Replaces the documents of these chats."""
 

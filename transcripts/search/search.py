@@ -111,6 +111,7 @@ class Search:
 
     async def _newest(self, conditions: Conditions, place: Cursor, limit: int) -> Results:
         async with read(self._engine) as connection:
+            await self._index.begin(connection)
             found = await self._index.recent(connection, conditions, limit + 1, place.before)
             page = [Ranked(ticket, 0.0) for _, ticket in found[:limit]]
             results = await self._results(connection, page, conditions, {})
@@ -121,6 +122,7 @@ class Search:
     async def _ranked(self, conditions: Conditions, place: Cursor, limit: int) -> Results:
         clauses = conditions.query.clauses
         async with read(self._engine) as connection:
+            await self._index.begin(connection)
             frequencies = await self._index.frequencies(connection, clauses, conditions.scope)
             weight = weights(clauses, frequencies, await _count(connection))
             rest = await self._still_allowed(connection, place.rest, conditions)

@@ -29,6 +29,9 @@ class SqliteIndex:
         # Counting a word that 30,000 chats have takes FTS5 2 ms, so common words are not counted anew every time.
         self._common: dict[tuple[str, str], tuple[int, float]] = {}
 
+    async def begin(self, connection: AsyncConnection) -> None:
+        """Nothing has to be said to FTS5."""
+
     async def put(self, connection: AsyncConnection, documents: Sequence[Document]) -> None:
         """Replaces the documents of these chats."""
         tickets = [(document.ticket,) for document in documents]

@@ -231,3 +231,32 @@ async def test_a_chat_longer_than_a_tsvector_is_indexed_as_far_as_it_goes(engine
     assert await search.index_pending() == 1
     assert [one.ticket for one in (await search.search("word000001filler", scope=Scope.staff())).results] == [TICKET]
     assert [one.ticket for one in (await search.search("topic:returns", scope=Scope.staff())).results] == [TICKET]
+
+
+async def test_no_search_reads_the_whole_table(database: Database, engine: AsyncEngine) -> None:
+    """However small it looks to the planner."""
+    batches = [make_chat(ticket_of(10_000 + number), chat_key=str(number)) for number in range(300)]
+    await Store(engine).append(batches)
+    await Search(engine).index_pending(300)
+    async with write(engine) as connection:
+        await connection.execute(text("ANALYZE"))
+    single = open_database(database.url, connections=1)
+
+    async def whole_reads() -> int:
+        async with write(single) as connection:
+            await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        async with write(single) as connection:
+            return await connection.scalar(text("SELECT pg_stat_get_numscans('search_chats'::regclass)")) or 0
+
+    before = await whole_reads()
+    for query in (
+        "kettle",
+        "blue kettle label address",
+        '"blue kettle"',
+        "ket*",
+        "topic:returns -red",
+        "from:agent label",
+    ):
+        assert (await Search(single).search(query, scope=Scope.staff())).results
+    assert await whole_reads() == before
+    await single.dispose()
