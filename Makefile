@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos peers growth bench-check screenshots check format clean lock
+.PHONY: run build test chaos peers growth bench-check record-bench screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -29,6 +29,9 @@ growth: $(VENV)/developer ## How costs grow with chats, entries, clients at once
 
 bench-check: $(VENV)/developer ## Has a message become more expensive? A ratio to a bare relay, in under a minute
 	$(BIN)/python -m bench.check
+
+record-bench: $(VENV)/developer ## The record on SQLite and PostgreSQL in turn: entries/s, time of a search (bench/record.py)
+	$(BIN)/python -m bench.record
 
 screenshots: $(VENV)/developer ## Take the pictures of the README anew
 	$(BIN)/pytest tests/e2e/test_whole_chat.py -k whole --screenshots docs/images

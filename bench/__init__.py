@@ -1,1 +1,3 @@
-"""Measurements: against peers (`peers_adapter`), against a floor (`check`), and how costs grow (`growth`)."""
+"""Measurements: against peers (`peers_adapter`), against a floor (`check`), how costs grow (`growth`), and the record
+on both of its engines (`record`).
+"""
