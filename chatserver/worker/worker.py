@@ -20,7 +20,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
-from chatserver.worker import alarm, auditor, finaliser, persister, reconciler, sweeper
+from chatserver.worker import alarm, auditor, finaliser, indexer, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
 from transcripts.errors import TranscriptError
@@ -28,8 +28,6 @@ from transcripts.seal import Sealer, SealKey
 from transcripts.search import Search
 from transcripts.store import Store
 
-INDEX_EVERY_SECONDS = 2.0  # open chats can be found within 5 s
-INDEX_BATCH = 200
 PAUSE_SECONDS = 1.0  # after an error
 BREATH_SECONDS = 0.05
 
@@ -53,9 +51,10 @@ class Worker:
         waiting = Waiting(chats, queue)
         sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
         self._leases = Leases(self._link, lease_token)
-        self._search = Search(self._engine)
+        search = Search(self._engine)
+        self._indexer = indexer.Indexer(search, self._leases)
         self._persister = persister.Persister(self._link, chats, self._leases)
-        self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, self._search, self._leases)
+        self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, search, self._leases)
         self._alarm = alarm.Alarm(chats.log, self._leases, behind_seconds=settings.behind_seconds)
         self._reconciler = reconciler.Reconciler(self._link, chats, self._leases)
         self._sweeper = sweeper.Sweeper(
@@ -87,15 +86,11 @@ class Worker:
                 group.create_task(_loop("auditor", self._auditor.run_once, self._audit_seconds, stop))
                 group.create_task(_loop("reconciler", self._reconciler.run_once, reconciler.EVERY_SECONDS, stop))
                 group.create_task(_loop("alarm", self._alarm.run_once, alarm.EVERY_SECONDS, stop))
-                group.create_task(_loop("indexer", self._index, INDEX_EVERY_SECONDS, stop))
+                group.create_task(_loop("indexer", self._indexer.run_once, indexer.EVERY_SECONDS, stop))
             await self._last_round()
         finally:
             await self._link.stop()
             await self._engine.dispose()
-
-    async def _index(self) -> None:
-        if self._leases.held():
-            await self._search.index_pending(INDEX_BATCH)
 
     async def _last_round(self) -> None:
         """What is in the log goes to SQL before we leave."""

@@ -75,3 +75,6 @@ class Index(Protocol):
 
     async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
         """The stored terms of these chats, long ones cut."""
+
+    async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
+        """The documents of these chats as they were put, whole and with the staff's part: to put them again, longer."""

@@ -19,6 +19,7 @@ from transcripts.search.scope import Scope
 from transcripts.search.where import COLUMN_OF, Where, allowed_chats, recent_chats
 
 _CUT = 20_000  # characters of a column that ranking looks at: a day of talking
+_WHOLE = 2**30
 _MOST_BYTES = 900_000  # of the terms of one chat: a tsvector ends at a megabyte. What comes after is not found
 
 _COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
@@ -171,8 +172,14 @@ class PostgresIndex:
 
     async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
         """The stored terms of these chats, long ones cut."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets) if scope.sees_notes else {}
+        public = await _stored(connection, "search_chats", COLUMNS, tickets, _CUT)
+        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _CUT) if scope.sees_notes else {}
+        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
+
+    async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
+        """The documents of these chats as they were put."""
+        public = await _stored(connection, "search_chats", COLUMNS, tickets, _WHOLE)
+        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _WHOLE)
         return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
 
 
@@ -245,12 +252,13 @@ def _lines(columns: Mapping[str, str], names: Sequence[str]) -> str:
 
 
 async def _stored(
-    connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int]
+    connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int], cut: int
 ) -> dict[int, dict[str, str]]:
     lines = "unnest(string_to_array(document, E'\\n')) WITH ORDINALITY AS l(line, place)"
-    cut = f"ARRAY(SELECT left(line, :cut) FROM {lines} ORDER BY place)"
-    question = text(f"SELECT ticket, {cut} FROM {table} WHERE ticket = ANY(CAST(:tickets AS bigint[])) ORDER BY ticket")
-    rows = await connection.execute(question, {"tickets": list(tickets), "cut": _CUT})
+    values = f"ARRAY(SELECT left(line, :cut) FROM {lines} ORDER BY place)"
+    of_these = "ticket = ANY(CAST(:tickets AS bigint[]))"
+    question = text(f"SELECT ticket, {values} FROM {table} WHERE {of_these} ORDER BY ticket")
+    rows = await connection.execute(question, {"tickets": list(tickets), "cut": cut})
     return {ticket: dict(zip(names, (line.strip(" ") for line in stored), strict=True)) for ticket, stored in rows}
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -12,10 +12,10 @@ from transcripts.bulk import execute_many
 from transcripts.chat import Chat
 from transcripts.database import is_postgresql, read, repeated, write
 from transcripts.entry import Entry
-from transcripts.rows import chat_of, entry_of
+from transcripts.rows import chat_of, data_of, entry_of
 from transcripts.search.cursor import Cursor, read_cursor, write_cursor
 from transcripts.search.days import zone_of
-from transcripts.search.document import Document, document_of
+from transcripts.search.document import Document, Said, document_of
 from transcripts.search.index import Conditions, Index
 from transcripts.search.postgres_index import PostgresIndex
 from transcripts.search.query import Clause, Query, parse
@@ -40,6 +40,8 @@ _AT_ONCE = 200  # chats indexed in one transaction: about 30 ms of writing
 
 _TICKET_HIT = 1_000.0
 
+_ENDED = {"closing", "closed"}
+
 _chats = schema.chats.c
 _entries = schema.entries.c
 
@@ -54,8 +56,9 @@ class Search:
     async def index(self, tickets: Sequence[int]) -> int:
         """Brings the index up to date for these chats, open or closed; returns how many of them there are.
 
-        Safe to repeat and to run from several processes: a chat that grows meanwhile stays on the list of
-        `index_pending`.
+        Of an open chat, only the entries that the index does not know are read and analysed; one that has ended is
+        analysed anew as a whole, once. Safe to repeat and to run from several processes: a chat that grows meanwhile
+        stays on the list of `pending`.
         """
         done = 0
         for start in range(0, len(tickets), _AT_ONCE):
@@ -64,18 +67,26 @@ class Search:
 
     async def index_pending(self, limit: int = _AT_ONCE) -> int:
         """Indexes up to `limit` chats that have entries the index does not know; returns how many it were."""
-        question = (
-            select(_chats.ticket).where(_chats.indexed_seq < _chats.last_seq).order_by(_chats.ticket).limit(limit)
-        )
+        return await self.index([ticket for ticket, _ in await self.pending(limit=limit)])
+
+    async def pending(self, *, limit: int, after: int = 0) -> list[tuple[int, int]]:
+        """(ticket, last seq) of chats that have entries the index does not know, above the ticket `after`, in order."""
+        question = select(_chats.ticket, _chats.last_seq).where(_chats.indexed_seq < _chats.last_seq)
         async with read(self._engine) as connection:
-            tickets = list(await connection.scalars(question))
-        return await self.index(tickets)
+            rows = await connection.execute(question.where(_chats.ticket > after).order_by(_chats.ticket).limit(limit))
+            return [(ticket, last_seq) for ticket, last_seq in rows]
 
     async def _index_some(self, tickets: list[int]) -> int:
         async with read(self._engine) as connection:
             chats = await _load_chats(connection, tickets)
-            entries = await _load_entries(connection, tickets, notes=True)
-        documents = await asyncio.to_thread(_documents, chats, entries)
+            growing = [chat.ticket for chat in chats if chat.indexed_seq and chat.state not in _ENDED]
+            new = await _load_said(connection, growing, after_indexed=True)
+            known = {one.ticket: one for one in await self._index.stored(connection, list(new))}
+            whole = [chat.ticket for chat in chats if chat.ticket not in known or _takes_back(new[chat.ticket])]
+            new |= await _load_said(connection, whole, after_indexed=False)
+        for ticket in whole:
+            known.pop(ticket, None)
+        documents = await asyncio.to_thread(_documents, chats, new, known)
         await repeated(lambda: self._put(chats, documents))
         return len(chats)
 
@@ -219,8 +230,13 @@ def _by_rarity(query: Query, frequencies: dict[Clause, int]) -> tuple[list[Claus
     return anyof, []
 
 
-def _documents(chats: list[Chat], entries: dict[int, list[Entry]]) -> list[Document]:
-    return [document_of(chat, entries.get(chat.ticket, [])) for chat in chats]
+def _takes_back(said: Iterable[Said]) -> bool:
+    """Whether something that was said before is not there any more."""
+    return any(entry.kind == "redacted" for entry in said)
+
+
+def _documents(chats: list[Chat], said: dict[int, list[Said]], before: dict[int, Document]) -> list[Document]:
+    return [document_of(chat, said.get(chat.ticket, []), before.get(chat.ticket)) for chat in chats]
 
 
 def _shown(
@@ -273,6 +289,19 @@ async def _load_entries(connection: AsyncConnection, tickets: list[int], *, note
     for row in rows.mappings():
         entries.setdefault(row["ticket"], []).append(entry_of(row))
     return entries
+
+
+async def _load_said(connection: AsyncConnection, tickets: list[int], *, after_indexed: bool) -> dict[int, list[Said]]:
+    """What was said in these chats: all of it, or what the index does not know yet."""
+    names = (_entries.kind, _entries.audience, _entries.role, _entries.author_name, _entries.text, _entries.data)
+    question = select(_entries.ticket, *names).where(_entries.ticket.in_(tickets))
+    if after_indexed:
+        question = question.where(_chats.ticket == _entries.ticket, _entries.seq > _chats.indexed_seq)
+    said: dict[int, list[Said]] = {}
+    rows = await connection.execute(question.order_by(_entries.ticket, _entries.seq))
+    for ticket, kind, audience, role, name, words, data in rows:
+        said.setdefault(ticket, []).append(Said(kind, audience, role, name, words, data_of(data)))
+    return said
 
 
 async def _opened_at(connection: AsyncConnection, tickets: list[int]) -> dict[int, int]:

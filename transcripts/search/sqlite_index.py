@@ -17,6 +17,7 @@ from transcripts.search.scope import Scope
 from transcripts.search.where import COLUMN_OF, Where, allowed_chats, recent_chats
 
 _CUT = 20_000  # characters of a column that ranking looks at: a day of talking
+_WHOLE = 2**30
 _PREFIX_TERMS = 1_000  # `a*` stands for a good part of the dictionary; nobody needs its exact frequency
 
 _COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
@@ -151,8 +152,14 @@ class SqliteIndex:
 
     async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
         """The stored terms of these chats, long ones cut."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets) if scope.sees_notes else {}
+        public = await _stored(connection, "search_chats", COLUMNS, tickets, _CUT)
+        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _CUT) if scope.sees_notes else {}
+        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
+
+    async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
+        """The documents of these chats as they were put."""
+        public = await _stored(connection, "search_chats", COLUMNS, tickets, _WHOLE)
+        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _WHOLE)
         return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
 
 
@@ -182,10 +189,10 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 
 async def _stored(
-    connection: AsyncConnection, table: str, columns: Sequence[str], tickets: Collection[int]
+    connection: AsyncConnection, table: str, columns: Sequence[str], tickets: Collection[int], cut: int
 ) -> dict[int, dict[str, str]]:
-    cut = ", ".join(f"substr({name}, 1, {_CUT})" for name in columns)
-    question = text(f"SELECT rowid, {cut} FROM {table} WHERE rowid IN :tickets")
+    values = ", ".join(f"substr({name}, 1, {cut})" for name in columns)
+    question = text(f"SELECT rowid, {values} FROM {table} WHERE rowid IN :tickets")
     rows = await connection.execute(question.bindparams(bindparam("tickets", list(tickets), expanding=True)))
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
 
