@@ -23,7 +23,7 @@ from transcripts.seal import Sealer, SealKey
 from transcripts.search import Scope, Search
 from transcripts.store import Store
 
-CHATS, LINES = 250, 12
+CHATS, LINES = 200, 12
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_everything_arrives_and_holds(folder: Path, postgresql: Databases) -> No
     assert f"all {CHATS + CHATS // 10} seals hold" in said
     old, new = asyncio.run(rows(f"sqlite:///{folder}/chat.db")), asyncio.run(rows(target))
     assert old == new
-    assert len(new["entries"]) > 3_000
+    assert len(new["entries"]) >= 3_000
     assert [row for row in new["entries"] if row[-1] == 5 and row[10] is None]
 
     # It is an installation: found, verified, and what comes next has numbers of its own.
