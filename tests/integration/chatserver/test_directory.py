@@ -26,6 +26,7 @@ async def engines(database: Database) -> AsyncIterator[list[AsyncEngine]]:
     opened = [open_database(database.url) for _ in range(4)]
     await transcripts.migrate.upgrade(opened[0])
     await chatserver.stores.migrate.upgrade(opened[0], site_name="Shop", site_origins=())
+    await asyncio.gather(*(Directory(engine).has_admin() for engine in opened))  # connections stand: all begin at once
     yield opened
     for engine in opened:
         await engine.dispose()

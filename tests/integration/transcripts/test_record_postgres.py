@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from record_factories import OTHER_TICKET, TICKET, make_batch, make_chat, make_entry
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import transcripts.append
 from tests.support.postgres import Databases, OwnPostgres
 from tests.support.sqlite import Database
 from transcripts.append import append
@@ -192,15 +194,36 @@ async def test_writers_of_the_same_chats_queue_whatever_their_order(engine: Asyn
     assert [entry.seq for entry in await Store(engine).entries(tickets[7], staff=True)] == list(range(1, 13))
 
 
+async def test_nobody_takes_a_chat_over_between_the_check_of_its_epoch_and_the_writing(
+    engine: AsyncEngine, other: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Store(engine).append([make_batch(make_entry(1))])
+    checked, ask = asyncio.Event(), transcripts.append._load_persons
+
+    async def take_one_s_time(*args: Any) -> Any:
+        checked.set()
+        await asyncio.sleep(0.3)
+        return await ask(*args)
+
+    monkeypatch.setattr("transcripts.append._load_persons", take_one_s_time)
+    writing = asyncio.create_task(append(engine, [make_batch(make_entry(2))]))
+    await checked.wait()
+    rebased = await Store(other).rebase(TICKET, 99)
+    assert rebased is not None
+    assert (await writing).durable == {TICKET: rebased.last_seq} == {TICKET: 2}
+
+
 async def test_sealers_beside_each_other_make_one_chain(engine: AsyncEngine, other: AsyncEngine) -> None:
-    tickets = [ticket_of(10_000 + number) for number in range(10)]
+    tickets = [ticket_of(10_000 + number) for number in range(20)]
     await Store(engine).append([make_chat(one, chat_key=str(one)) for one in tickets])
     key = SealKey.from_bytes(bytes(range(32)))
+    assert await Store(other).chat(tickets[0])  # a connection stands
+    shares = tickets[:10], tickets[10:], tickets[5:15]
     await asyncio.gather(
-        *(Sealer(database, key).seal_many(some) for database in (engine, other) for some in (tickets, tickets[::-1]))
+        *(Sealer(database, key).seal_many(share) for share in shares for database in (engine, other, engine))
     )
     segments = [await Store(engine).last_segment(one) for one in tickets]
-    assert sorted(segment.number for segment in segments if segment) == list(range(1, 11))
+    assert sorted(segment.number for segment in segments if segment) == list(range(1, 21))
 
 
 async def test_a_locked_table_takes_one_writer_at_a_time(engine: AsyncEngine, other: AsyncEngine) -> None:

@@ -47,6 +47,8 @@ pytestmark = pytest.mark.anyio
         ('"leaks sorry"', []),  # no phrase reaches from one entry into the next
         ("refu*", [REFUND]),
         ("kettle -blue", [NOTED]),
+        ('kettle -"blue kettle"', [NOTED]),
+        ('kettle -"kettle blue"', [KETTLE, NOTED]),
         ("kettle -fraud", [KETTLE]),
         ("cafe", [CAFE]),
         ("grosse", [CAFE]),
