@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from chatserver.actions.author import Author
 from chatserver.actions.waiting import Waiting
+from chatserver.broker.draft import Draft
 from chatserver.broker.event import NOBODY, decode_event, event_at, event_epoch, event_id, event_prev, event_seq
-from chatserver.broker.log import Accepted, Draft, MissingChat
+from chatserver.broker.log import Accepted, MissingChat
 from chatserver.errors import (
     AlreadyAssignedError,
     ChatClosedError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chatserver.broker.log import Draft
+from chatserver.broker.draft import Draft
 from chatserver.ids import new_id, participant_id
 from chatserver.model.person import Participant, Person
 

@@ -7,7 +7,8 @@ import asyncio
 from chatserver.actions.author import Author
 from chatserver.actions.text import clean
 from chatserver.actions.waiting import Waiting
-from chatserver.broker.log import Accepted, Draft, MissingChat
+from chatserver.broker.draft import Draft
+from chatserver.broker.log import Accepted, MissingChat
 from chatserver.errors import ChatClosedError, ChatError, GapError, InvalidCommandError
 from chatserver.model.chat import ENDED_STATES, OPEN_STATES, LiveChat
 from chatserver.model.person import Participant

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from chatserver.actions.author import Author
 from chatserver.actions.text import clean
+from chatserver.broker.draft import Draft
 from chatserver.broker.event import transient_event
-from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat
+from chatserver.broker.log import Accepted, ChatLog, MissingChat
 from chatserver.errors import ChatError, GapError, NotFoundError
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
 from chatserver.model.person import NOTE_RIGHTS, Participant, Person

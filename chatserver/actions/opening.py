@@ -10,8 +10,9 @@ from chatserver.actions.access_code import access_code
 from chatserver.actions.author import Author
 from chatserver.actions.text import clean, clean_address, clean_line
 from chatserver.actions.waiting import Waiting
+from chatserver.broker.draft import Draft
 from chatserver.broker.event import event_at, event_epoch, event_id, event_prev
-from chatserver.broker.log import Accepted, Draft, MissingChat
+from chatserver.broker.log import Accepted, MissingChat
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.ids import new_epoch
 from chatserver.model.chat import ChatInfo, encode_info

@@ -7,7 +7,8 @@ from __future__ import annotations
 import contextlib
 
 from chatserver.actions.waiting import Waiting
-from chatserver.broker.log import Draft, MissingChat
+from chatserver.broker.draft import Draft
+from chatserver.broker.log import MissingChat
 from chatserver.errors import StaleGenError
 from chatserver.ids import new_id
 from chatserver.model.person import Participant

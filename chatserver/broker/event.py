@@ -11,7 +11,7 @@ pub/sub a kind and the number of the connection it came from stand in front.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +33,7 @@ _encode = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder().decode
 _u32 = struct.Struct(">I").unpack_from
 _u64 = struct.Struct(">Q").unpack_from
+_epoch_and_seq: Callable[[bytes, int], tuple[int, int]] = struct.Struct(">I5xI").unpack_from
 
 
 def entry_parts(
@@ -49,6 +50,12 @@ def entry_parts(
         **{name: value for name, value in optional.items() if value is not None and value != () and value != {}},
     }
     return _head(_OP, len(fields) + _NUMBERS + 1), _pairs(fields)
+
+
+def parts_of(body: msgspec.Struct) -> tuple[bytes, bytes]:
+    """Head and body of a new entry from its fields, fewer than 16, of which those at their default are left out."""
+    encoded = _encode(body)
+    return _HEADS[encoded[0] & 0x0F], encoded[1:]
 
 
 def whole_entry(head: bytes, body: bytes, *, epoch: int, seq: int, prev: int, at: int) -> bytes:
@@ -76,6 +83,11 @@ def transient_event(**fields: Any) -> bytes:
 def durable_event(ticket: int, epoch: int, seq: int) -> bytes:
     """Everything up to `seq` is committed in SQL."""
     return _encode({"op": "durable", "ticket": ticket, "epoch": epoch, "seq": seq})
+
+
+def event_numbers(event: bytes, offset: int = 0) -> tuple[int, int]:
+    """Epoch and number of the entry whose bytes begin at `offset`."""
+    return _epoch_and_seq(event, offset + 19)
 
 
 def event_epoch(event: bytes, offset: int = 0) -> int:
@@ -119,3 +131,7 @@ def _head(op: bytes, pairs: int) -> bytes:
 def _pairs(fields: Mapping[str, Any]) -> bytes:
     encoded = _encode(fields)
     return encoded[1:] if len(fields) < 16 else encoded[3:]
+
+
+# By how many fields the body has.
+_HEADS = [_head(_OP, fields + _NUMBERS + 1) for fields in range(16)]

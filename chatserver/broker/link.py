@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import hiredis
@@ -18,8 +19,8 @@ import structlog
 
 from chatserver.broker.address import Address
 from chatserver.broker.breaker import unavailable
-from chatserver.broker.scripts import script
-from chatserver.broker.wire import Done, Wire, pack
+from chatserver.broker.scripts import Script, script
+from chatserver.broker.wire import Done, Wire, bulks, pack
 from chatserver.errors import UnavailableError
 
 COMPLAIN_SECONDS = 10.0
@@ -80,17 +81,20 @@ class Link:
 
     def run(self, name: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], done: Done) -> None:
         """Runs a script."""
+        self.run_packed(name, 1 + len(keys) + len(args), bulks((len(keys), *keys, *args)), done)
+
+    def run_packed(self, name: str, count: int, packed: bytes, done: Done) -> None:
+        """Runs a script; `packed` are the `count` parts of the command that follow its name."""
         chosen = script(name)
+        self._commands.send(chosen.by_name(count) + packed, partial(self._ran, chosen, count, packed, done))
 
-        def replied(reply: Any) -> None:
-            if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-                # Redis forgot its scripts (restart without AOF, SCRIPT FLUSH) and has done nothing: send the whole
-                # text, once.
-                self.send((b"EVAL", chosen.source, len(keys), *keys, *args), done)
-            else:
-                done(reply)
-
-        self.send((b"EVALSHA", chosen.sha, len(keys), *keys, *args), replied)
+    def _ran(self, chosen: Script, count: int, packed: bytes, done: Done, reply: Any) -> None:
+        if reply.__class__ is hiredis.ReplyError and str(reply).startswith("NOSCRIPT"):
+            # Redis forgot its scripts (restart without AOF, SCRIPT FLUSH) and has done nothing: send the whole text,
+            # once.
+            self._commands.send(chosen.in_full(count) + packed, done)
+        else:
+            done(reply)
 
     async def call(self, *args: bytes | str | int) -> Any:
         """Sends one command and waits for its reply.

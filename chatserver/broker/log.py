@@ -7,12 +7,12 @@ all; the same command again answers the same; order is that of `seq`.
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from chatserver.broker import event as events
+from chatserver.broker.draft import Draft, body_hash
 from chatserver.broker.keys import PARTITIONS, chat_key, open_key, ticket_work_list, work_list
 from chatserver.broker.link import Link, as_error
 from chatserver.errors import (
@@ -48,63 +48,6 @@ class Accepted(NamedTuple):
     event: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Draft:
-    """An entry on its way into the log."""
-
-    ticket: int
-    kind: str
-    role: str
-    entry_id: str
-    person_id: str
-    participant: str
-    device: str
-    n: int
-    name: str | None = None
-    text: str | None = None
-    data: Mapping[str, Any] | None = None
-    audience: str = "all"
-    keep: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
-    right: str = "post"
-    states: str = "queued active waiting"
-    gen: int | None = None
-    sets: tuple[tuple[str, str], ...] = ()
-
-    def fence(self) -> str:
-        """`gen` as the script takes it: a note is nobody's as owner, so it needs none."""
-        if self.right == "note":
-            return "-"
-        return "" if self.gen is None else str(self.gen)
-
-    def parts(self) -> tuple[bytes, bytes]:
-        """Head and body of its event."""
-        return events.entry_parts(
-            entry_id=self.entry_id,
-            audience=self.audience,
-            ticket=self.ticket,
-            kind=self.kind,
-            role=self.role,
-            participant=self.participant,
-            optional={
-                "name": self.name,
-                "text": self.text,
-                "data": self.data,
-                "device": self.device if self.n else None,
-                "n": self.n or None,
-                "keep": self.keep,
-                "masked": self.masked,
-            },
-        )
-
-
-def body_hash(kind: str, text: str | None, rating: object = None) -> bytes:
-    """Four bytes by which a retry is told from another command with the same `n`; taken after masking, so SQL can
-    repeat it.
-    """
-    return zlib.crc32(f"{kind}\0{text or ''}\0{rating or ''}".encode()).to_bytes(4, "big")
-
-
 class PageAnswer(NamedTuple):
     """What PAGE found: `status` is ok, reset or trimmed."""
 
@@ -128,35 +71,10 @@ class ChatLog:
 
     def send(self, draft: Draft, origin: bytes, done: Callable[[Accepted | ChatError], None]) -> None:
         """Appends; `done` gets the entry's numbers or the reason why not (`MissingChat`: rebuild, then again)."""
-        ticket = draft.ticket
-        head, body = draft.parts()
-        self.link.run(
+        self.link.run_packed(
             "close" if draft.kind == "closed" else "send",
-            (
-                chat_key(ticket, b":m"),
-                chat_key(ticket, b":x"),
-                ticket_work_list(b"dirty", ticket),
-                ticket_work_list(b"fin", ticket),
-            ),
-            (
-                ticket,
-                chat_key(ticket),
-                self.link.replid,
-                draft.person_id,
-                draft.participant,
-                draft.device,
-                draft.n,
-                body_hash(draft.kind, draft.text, (draft.data or {}).get("rating")),
-                draft.right,
-                draft.states,
-                draft.fence(),
-                draft.audience,
-                origin,
-                head,
-                body,
-                *(part for pair in draft.sets for part in pair),
-            ),
-            lambda reply: done(_answer(reply, draft.entry_id)),
+            *draft.send(origin, self.link.replid),
+            partial(_answered, done, draft.entry_id),
         )
 
     async def open(
@@ -351,6 +269,10 @@ class ChatLog:
         """Tickets on a partition's work list, oldest first."""
         found = await self.link.call(b"ZRANGE", work_list(name, number), b"-inf", until, b"BYSCORE", b"LIMIT", 0, limit)
         return [int(ticket) for ticket in found]
+
+
+def _answered(done: Callable[[Accepted | ChatError], None], entry_id: str, reply: Any) -> None:
+    done(_answer(reply, entry_id))
 
 
 def _answer(reply: Any, entry_id: str) -> Accepted | ChatError:

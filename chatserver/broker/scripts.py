@@ -25,6 +25,14 @@ class Script:
         self.source = source.encode()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()  # Redis' own naming
 
+    def by_name(self, count: int) -> bytes:
+        """The beginning of a command that runs it, for Redis that knows it; `count` parts follow."""
+        return b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n" % (count + 2, self.sha)
+
+    def in_full(self, count: int) -> bytes:
+        """The same for Redis that does not."""
+        return b"*%d\r\n$4\r\nEVAL\r\n$%d\r\n%b\r\n" % (count + 2, len(self.source), self.source)
+
 
 @cache
 def script(name: str) -> Script:

@@ -220,3 +220,9 @@ class Wire(asyncio.Protocol):
 
 def _reason(exc: OSError) -> str:
     return "it does not answer" if isinstance(exc, TimeoutError) else str(exc)
+
+
+def bulks(parts: tuple[bytes | str | int, ...]) -> bytes:
+    """Parts of a command, packed."""
+    packed: bytes = pack(parts)
+    return packed[packed.index(b"\n") + 1 :]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from chatserver.broker.draft import Draft
 from chatserver.broker.event import event_id, event_seq
-from chatserver.broker.log import Accepted, ChatLog, Draft, MissingChat, PageAnswer
+from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer
 from chatserver.errors import ConflictError, NotFoundError, UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.model.person import Person

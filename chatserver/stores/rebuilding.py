@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from chatserver.broker.draft import body_hash
 from chatserver.broker.event import event_seq
-from chatserver.broker.log import ChatLog, MissingChat, body_hash
+from chatserver.broker.log import ChatLog, MissingChat
 from chatserver.broker.repair import LogRepair
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.ids import new_epoch, new_token

@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
+from chatserver.broker.draft import body_hash
 from chatserver.broker.event import event_parts, whole_entry
-from chatserver.broker.log import body_hash
 from chatserver.model.chat import ENDED_STATES, LiveChat
 from chatserver.stores.history import entry_of_event, event_of_entry
 from transcripts.entry import Entry

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from chatserver import errors
+from chatserver.broker.draft import Draft
 from chatserver.broker.event import decode_event, whole_entry
-from chatserver.broker.log import Draft
 from chatserver.config import Settings
 from chatserver.wire import close_codes, frames
 from chatserver.wire.commands import BY_OP

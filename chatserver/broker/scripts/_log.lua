@@ -8,8 +8,7 @@ end
 
 -- The event as every MessagePack client gets it: the hub's head (map header and op), our numbers, the hub's body.
 local function finish(head, epoch, seq, prev, at, body)
-  return head .. '\165epoch\206' .. struct.pack('>I4', epoch) .. '\163seq\206' .. struct.pack('>I4', seq)
-    .. '\164prev\206' .. struct.pack('>I4', prev) .. '\162at\207' .. struct.pack('>I8', at) .. body
+  return head .. struct.pack('>c7I4c5I4c6I4c4I8', '\165epoch\206', epoch, '\163seq\206', seq, '\164prev\206', prev, '\162at\207', at) .. body
 end
 
 -- A device's window: its last n, then (seq, hash of the body) of its last 16 commands, newest first.
@@ -27,7 +26,7 @@ local function window_look(win, n, hash)
 end
 
 local function window_push(win, n, seq, hash)
-  return struct.pack('>I4', n) .. struct.pack('>I4', seq) .. hash .. string.sub(win or '', 5, 124)
+  return struct.pack('>I4I4', n, seq) .. hash .. string.sub(win or '', 5, 124)
 end
 
 -- The answer for a command that was executed before: its entry, so that the ack can be given again.
@@ -37,4 +36,9 @@ local function dup_answer(answer, stream)
     if found[1] then return {'dup', answer[2], found[1][2][2]} end
   end
   return answer
+end
+
+-- Whether a participant's line names the right; the name in its second line may say what it likes.
+local function has_right(line, right)
+  return string.find(line, '^[^\n]* ' .. right .. '[ \n]') ~= nil
 end

@@ -6,9 +6,10 @@ import msgpack
 import pytest
 
 from chatserver.broker import event as events
+from chatserver.broker.draft import Draft
 from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
-from chatserver.broker.log import Accepted, ChatLog, Draft
+from chatserver.broker.log import Accepted, ChatLog
 from chatserver.errors import ChatError
 from chatserver.ids import new_id
 from chatserver.model.chat import ChatInfo, encode_info

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chatserver.broker.draft import Draft
 from chatserver.broker.keys import PARTITIONS, work_list
 from chatserver.broker.link import Link
-from chatserver.broker.log import ChatLog, Draft
+from chatserver.broker.log import ChatLog
 from chatserver.ids import new_epoch, new_id, participant_id
 from chatserver.model.chat import ChatInfo, encode_info
 from chatserver.model.person import CUSTOMER_RIGHTS, Participant
