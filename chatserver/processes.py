@@ -26,6 +26,7 @@ import uvicorn
 from chatserver.app import create_app
 from chatserver.config import Settings
 from chatserver.errors import ChatError, ConfigError
+from chatserver.garbage import look_seldom
 from chatserver.keys import Keys
 from chatserver.web.uvicorn_socket import SocketProtocol
 from chatserver.worker.worker import Worker
@@ -80,6 +81,7 @@ def serve_web(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if not self.should_exit:
+                look_seldom()
                 ready()
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
