@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from chatserver.actions.author import Author
 from chatserver.actions.text import clean
@@ -14,6 +15,7 @@ from chatserver.broker.draft import Draft
 from chatserver.broker.event import transient_event
 from chatserver.broker.log import Accepted, ChatLog, MissingChat
 from chatserver.errors import ChatError, GapError, NotFoundError
+from chatserver.ids import new_id
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
 from chatserver.model.person import NOTE_RIGHTS, Participant, Person
 from chatserver.stores.chats import Chats
@@ -38,24 +40,25 @@ class Messages:
         Raises:
             TooBigError, InvalidCommandError: at once; `done` is not called then.
         """
-        masked = clean(command.text, keep=command.keep)
-        self._send(
-            author.draft(
-                command.ticket,
-                "message",
-                participant,
-                command.n,
-                text=masked.text,
-                keep=tuple(command.keep),
-                masked=tuple(masked.kinds),
-                right="post",
-                states=OPEN_STATES,
-                gen=command.gen,
-            ),
-            author.origin,
-            command.text,
-            done,
+        text, masked = clean(command.text, keep=command.keep)
+        draft = Draft(  # not by `author.draft`: this is nearly all that a process does, and that takes 0.7 µs more
+            ticket=command.ticket,
+            kind="message",
+            role=participant.role,
+            entry_id=new_id(),
+            person_id=author.person.id,
+            participant=participant.id,
+            device=author.device,
+            n=command.n,
+            name=participant.name,
+            text=text,
+            keep=tuple(command.keep),
+            masked=masked,
+            right="post",
+            states=OPEN_STATES,
+            gen=command.gen,
         )
+        self._send(draft, author.origin, command.text, done)
 
     def post_note(self, author: Author, command: PostNote, participant: Participant, done: Done) -> None:
         """Says something to staff, at any time.
@@ -95,21 +98,31 @@ class Messages:
         self._log.publish(ticket, transient_event(**fields), author.origin)
 
     def _send(self, draft: Draft, origin: bytes, sent_text: str, done: Done, *, joins: Person | None = None) -> None:
-        changed = draft.text if draft.text != sent_text else None
+        self._log.send(draft, origin, partial(self._answered, draft, origin, sent_text, done, joins))
 
-        def answered(answer: Accepted | ChatError) -> None:
-            if isinstance(answer, MissingChat):
-                self._later(self._rebased(draft, origin, sent_text, done))
-            elif isinstance(answer, NotFoundError) and joins:
-                self._later(self._joined(joins, draft, origin, sent_text, done))
-            elif isinstance(answer, GapError):
-                self._later(self._behind(draft, answer, origin, sent_text, done, joins))
-            elif isinstance(answer, Accepted) and answer.dup and answer.event is None:
+    def _answered(
+        self,
+        draft: Draft,
+        origin: bytes,
+        sent_text: str,
+        done: Done,
+        joins: Person | None,
+        answer: Accepted | ChatError,
+    ) -> None:
+        if isinstance(answer, Accepted):
+            changed = draft.text if draft.text != sent_text else None
+            if answer.dup and answer.event is None:
                 self._later(self._remembered(draft, changed, done))
             else:
                 done(answer, changed)
-
-        self._log.send(draft, origin, answered)
+        elif isinstance(answer, MissingChat):
+            self._later(self._rebased(draft, origin, sent_text, done))
+        elif isinstance(answer, NotFoundError) and joins:
+            self._later(self._joined(joins, draft, origin, sent_text, done))
+        elif isinstance(answer, GapError):
+            self._later(self._behind(draft, answer, origin, sent_text, done, joins))
+        else:
+            done(answer, None)
 
     def _later(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # a coroutine of ours

@@ -21,11 +21,6 @@ def chat_key(ticket: int, suffix: bytes = b"") -> bytes:
     return b"chat:{p%02d}:%d%b" % (partition(ticket), ticket, suffix)
 
 
-def ticket_of_channel(channel: bytes) -> int:
-    """The ticket of a chat's channel."""
-    return int(channel.rsplit(b":", 1)[1])
-
-
 def work_list(name: bytes, number: int) -> bytes:
     """A partition's sorted set of tickets: `dirty` (not in SQL yet), `fin` (to be finalised), `todo` (not in the
     queue yet).

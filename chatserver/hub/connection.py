@@ -75,7 +75,7 @@ class Connection:
         self.chats: set[int] = set()  # attached to
         self.topics: set[str] = set()  # watched
         self.slot = 0  # of the hub's timer wheel
-        self.heard_at = 0.0  # loop time of the last frame
+        self.heard_at = 0.0  # monotonic time of the last frame, a sign of life whatever it is
         self._unanswered = 1  # the hello
         self._leave_with = close_codes.DRAIN, ""
         self._on_ready, self._counters = on_ready, counters

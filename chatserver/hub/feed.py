@@ -22,8 +22,8 @@ from chatserver.broker.event import (
     REPLACED,
     TRANSIENT,
     durable_event,
-    event_epoch,
     event_id,
+    event_numbers,
     event_seq,
     for_staff_only,
 )
@@ -44,18 +44,19 @@ log = structlog.get_logger()
 class Encoded:
     """One event on its way to many readers: each wire format is made once, when the first needs it."""
 
-    __slots__ = ("_by_format", "event")
+    __slots__ = ("_as_text", "event")
 
     def __init__(self, event: bytes) -> None:
         self.event = event
-        self._by_format: dict[str, bytes] = {}
+        self._as_text: bytes | None = None
 
     def under(self, codec: Codec) -> bytes:
         """The event for this codec."""
-        made = self._by_format.get(codec.subprotocol)
-        if made is None:
-            made = self._by_format[codec.subprotocol] = codec.event(self.event)
-        return made
+        if codec.binary:
+            return self.event
+        if self._as_text is None:
+            self._as_text = codec.event(self.event)
+        return self._as_text
 
 
 class Reader:
@@ -122,18 +123,19 @@ class Feed:
 
     def push(self, payload: bytes) -> None:
         """A message of the channel."""
-        if payload[0] == REPLACED:
+        if payload[0] == ENTRY:
+            if self._last is None or self._refill is not None:
+                self._pending.append(payload)
+            else:
+                self._push_entry(payload)
+        elif payload[0] == REPLACED:
             self.refill()
         elif payload[0] == DURABLE and self._refill is not None:
             # Redis may have lost entries that readers were told of, and given their numbers to others: not a word
             # about numbers before readers and log agree.
             self._pending.append(payload)
-        elif payload[0] != ENTRY:
-            self._give_all(payload)
-        elif self._last is None or self._refill is not None:
-            self._pending.append(payload)
         else:
-            self._push_entry(payload)
+            self._give_all(payload)
 
     def refill(self) -> None:
         """Something may be missing: read the log."""
@@ -151,10 +153,10 @@ class Feed:
 
     def _push_entry(self, payload: bytes) -> None:
         assert self._last is not None
-        if event_epoch(payload, ENVELOPE) != self._epoch:
+        epoch, seq = event_numbers(payload, ENVELOPE)
+        if epoch != self._epoch:
             self.refill()  # the chat was rebuilt, or this is a late message of the history before: the log knows
             return
-        seq = event_seq(payload, ENVELOPE)
         if seq <= self._last:
             return
         if seq != self._last + 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 from chatserver.hub.connection import Connection
 from chatserver.wire import close_codes
@@ -33,15 +34,11 @@ class Heartbeat:
         """At a random second of the interval, so that not all of a herd are pinged at once."""
         connection.slot = random.randrange(self.seconds)
         self._wheel[connection.slot].add(connection)
-        self.heard(connection)
+        connection.heard_at = time.monotonic()
 
     def remove(self, connection: Connection) -> None:
         """It is gone."""
         self._wheel[connection.slot].discard(connection)
-
-    def heard(self, connection: Connection) -> None:
-        """Any frame is a sign of life."""
-        connection.heard_at = asyncio.get_running_loop().time()
 
     async def _tick(self) -> None:
         turn = 0
@@ -52,7 +49,7 @@ class Heartbeat:
                 self._beat(connection)
 
     def _beat(self, connection: Connection) -> None:
-        if asyncio.get_running_loop().time() - connection.heard_at > 2 * self.seconds:
+        if time.monotonic() - connection.heard_at > 2 * self.seconds:
             connection.cut(close_codes.NO_PONG, "no sign of life")
         else:
             connection.offer_frame(Ping())

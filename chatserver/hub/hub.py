@@ -12,7 +12,7 @@ from collections import Counter
 import structlog
 
 from chatserver.broker.event import event_seq, for_staff_only
-from chatserver.broker.keys import CONTROL, chat_key, ticket_of_channel, topic_channel
+from chatserver.broker.keys import CONTROL, chat_key, topic_channel
 from chatserver.broker.link import Link
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.hub.checks import CHECK_SECONDS, Checks
@@ -50,6 +50,7 @@ class Hub:
         # What an operator may want to know: shed, slow, refills, missed, rewound, probes_failed.
         self.counters: Counter[str] = Counter()
         self._feeds: dict[int, Feed] = {}
+        self._channels: dict[bytes, Feed] = {}  # the same, by the name of their channel
         self._topics: dict[str, TopicFeed] = {}
         self._places: dict[str, QueuePlaces] = {}
         self.checks = Checks(self._feeds, self._topics, self.counters, seconds=check_seconds)
@@ -111,10 +112,10 @@ class Hub:
 
     def pushed(self, channel: bytes, payload: bytes) -> None:
         """A message of a channel."""
-        if channel.startswith(b"chat:{p"):
-            feed = self._feeds.get(ticket_of_channel(channel))
-            if feed:
-                feed.push(payload)
+        if feed := self._channels.get(channel):
+            feed.push(payload)
+        elif channel.startswith(b"chat:{p"):
+            pass  # left while it was on its way
         elif channel == CONTROL:
             self.roster.heard(payload)
         elif channel == self.checks.channel:
@@ -127,7 +128,7 @@ class Hub:
     def subscribed(self, channel: bytes) -> None:
         """A subscription stands. Not for the first time: something may have been missed."""
         if channel.startswith(b"chat:{p"):
-            feed = self._feeds.get(ticket_of_channel(channel))
+            feed = self._channels.get(channel)
             if feed and feed.subscribed.is_set():
                 feed.refill()
             elif feed:
@@ -265,6 +266,7 @@ class Hub:
         if feed is None:
             feed = self._feeds[ticket] = Feed(ticket, self._chats, self.counters)
             feed.on_reset = self._reset  # type: ignore[method-assign]  # the hub knows how a page is shown
+            self._channels[chat_key(ticket)] = feed
             self._link.subscribe(chat_key(ticket))
         return feed
 
@@ -277,6 +279,7 @@ class Hub:
         if not feed.readers and self._feeds.get(feed.ticket) is feed:
             feed.stop()
             del self._feeds[feed.ticket]
+            del self._channels[chat_key(feed.ticket)]
             self._link.unsubscribe(chat_key(feed.ticket))
             for places in self._places.values():
                 places.drop(feed.ticket)

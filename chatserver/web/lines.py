@@ -30,6 +30,10 @@ class Lines:
         self._lines: dict[int, deque[Command]] = {}
         self._closed = False
 
+    def __contains__(self, ticket: int) -> bool:
+        """Whether commands of this chat have to wait for one that takes its time."""
+        return ticket in self._lines
+
     def add(self, command: Command) -> None:
         """Executes the command now, or after those that came before it.
 

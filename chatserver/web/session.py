@@ -68,15 +68,21 @@ class Session:
 
     def on_frame(self, data: bytes | str) -> None:
         """A whole message has arrived."""
-        if self._closed or (self._connection and self._connection.leaving):
+        connection = self._connection
+        if self._closed or (connection and connection.leaving):
             return
-        if self._connection:
-            self._services.hub.heartbeat.heard(self._connection)
+        if connection:
+            connection.heard_at = time.monotonic()
         id_: int | None = None
         try:
-            frame = self._codec.decode(data)
-            id_ = _id_of(frame)
-            self._dispatch(commands.parse(frame))
+            command = self._codec.decode_frequent(data)
+            if command is None:
+                frame = self._codec.decode(data)
+                id_ = _id_of(frame)
+                command = commands.parse(frame)
+            else:
+                id_ = getattr(command, "id", None)
+            self._dispatch(command)
         except BadFrameError as error:
             self._reply(Error.of(error, id=id_))
             self._close(close_codes.BAD_FRAME, error.message)
@@ -113,8 +119,12 @@ class Session:
                 raise BadFrameError("Say hello first, once.")
             self._greeting = True
             self._run(self._hello(command), command)
-        elif isinstance(command, commands.PostMessage | commands.PostNote):  # nearly all are
-            self._line_up(command)
+        elif isinstance(command, commands.PostMessage):  # nearly all are
+            self._count()
+            if command.ticket in self._lines:
+                self._lines.add(command)
+            else:
+                self._post(command)
         elif isinstance(command, commands.Read):
             self._read(command)
         elif isinstance(command, commands.Ping | commands.Pong | commands.Typing):
@@ -257,14 +267,8 @@ class Session:
         known = self._services.hub.participant(connection, command.ticket)
         participant = known or author.as_participant(command.ticket)
 
-        def done(answer: Accepted | ChatError, text: str | None) -> None:
-            if isinstance(answer, ChatError):
-                self._refuse(command, answer)
-            else:
-                self._reply(_ack(command.id, command.ticket, command.n, answer, text=text))
-            connection.answered()
-
         connection.began()
+        done = partial(self._posted, command)
         try:
             if isinstance(command, commands.PostMessage):
                 self._services.messages.post_message(author, command, participant, done)
@@ -273,6 +277,16 @@ class Session:
         except BaseException:
             connection.answered()
             raise
+
+    def _posted(
+        self, command: commands.PostMessage | commands.PostNote, answer: Accepted | ChatError, text: str | None
+    ) -> None:
+        assert self._connection
+        if isinstance(answer, ChatError):
+            self._refuse(command, answer)
+        else:
+            self._connection.offer_frame(_ack(command.id, command.ticket, command.n, answer, text=text))
+        self._connection.answered()
 
     def _read(self, command: commands.Read) -> None:
         assert self._author and self._connection
@@ -374,16 +388,6 @@ def _id_of(frame: Any) -> int | None:
     return found if type(found) is int and 0 <= found < 2**32 else None
 
 
-def _ack(id_: int, ticket: int, n: int, accepted: Accepted, **more: Any) -> Ack:
-    return Ack(
-        id=id_,
-        ticket=ticket,
-        n=n,
-        seq=accepted.seq,
-        prev=accepted.prev,
-        epoch=accepted.epoch,
-        entry_id=accepted.entry_id,
-        at=accepted.at,
-        dup=True if accepted.dup else None,
-        **more,
-    )
+def _ack(id_: int, ticket: int, n: int, accepted: Accepted, text: str | None = None, **more: Any) -> Ack:
+    seq, prev, epoch, at, entry_id, dup, _ = accepted
+    return Ack(id_, ticket, n, seq, prev, epoch, entry_id, at, text, True if dup else None, **more)

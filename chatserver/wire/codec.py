@@ -9,6 +9,7 @@ import msgpack
 import msgspec
 
 from chatserver.errors import BadFrameError
+from chatserver.wire.commands import FREQUENT, Command
 
 MAX_FRAME_BYTES = 32 * 1024
 
@@ -21,6 +22,11 @@ class Codec(Protocol):
 
     def decode(self, data: bytes | str) -> Any:
         """A frame as Python values; raises BadFrameError."""
+
+    def decode_frequent(self, data: bytes | str) -> Command | None:
+        """The command in a frame that is one of the frequent ones and has nothing in it that we do not know; None for
+        any other, which `decode` and `commands.parse` read, and judge.
+        """
 
     def encode(self, frame: Any) -> bytes:
         """A value for a frame."""
@@ -41,6 +47,13 @@ class MessagePack:
     subprotocol: ClassVar[str] = "chat.v1.msgpack"
     binary: ClassVar[bool] = True
     _encoder = msgspec.msgpack.Encoder()
+    _frequent = msgspec.msgpack.Decoder(FREQUENT)
+
+    def decode_frequent(self, data: bytes | str) -> Command | None:
+        try:
+            return self._frequent.decode(data) if data.__class__ is bytes else None
+        except (ValueError, RecursionError):
+            return None
 
     def decode(self, data: bytes | str) -> Any:
         if isinstance(data, str):
@@ -73,7 +86,14 @@ class Json:
     binary: ClassVar[bool] = False
     _encoder = msgspec.json.Encoder()
     _decoder = msgspec.json.Decoder()
+    _frequent = msgspec.json.Decoder(FREQUENT)
     _event_decoder = msgspec.msgpack.Decoder()
+
+    def decode_frequent(self, data: bytes | str) -> Command | None:
+        try:
+            return self._frequent.decode(data) if data.__class__ is str else None
+        except (ValueError, RecursionError):
+            return None
 
     def decode(self, data: bytes | str) -> Any:
         if isinstance(data, bytes):

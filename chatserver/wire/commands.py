@@ -219,3 +219,16 @@ def parse(frame: Any) -> Command:
         return msgspec.convert(frame, kind)
     except msgspec.ValidationError as exc:
         raise InvalidCommandError(f"{op}: {exc}") from exc
+
+
+class _Post(PostMessage, frozen=True, gc=False, tag="post_message", tag_field="op", forbid_unknown_fields=True):
+    """As nearly all clients send it."""
+
+
+class _Read(Read, frozen=True, gc=False, tag="read", tag_field="op", forbid_unknown_fields=True):
+    """As nearly all clients send it."""
+
+
+# What a decoder may make of a frame without a look at it first (0.3 instead of 1.4 µs): with unknown fields forbidden,
+# each field has its own limit, so a hostile frame cannot make it allocate.
+FREQUENT = _Post | _Read

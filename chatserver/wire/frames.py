@@ -43,7 +43,7 @@ class Page(Frame, frozen=True, tag="page"):
     reset: bool | None = None
 
 
-class Ack(Frame, frozen=True, tag="ack"):
+class Ack(Frame, frozen=True, gc=False, tag="ack"):
     """The command with this id was executed."""
 
     id: int

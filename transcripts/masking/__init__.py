@@ -6,12 +6,12 @@ grows linearly with the text, whatever is in it. A kind of secret is one file an
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transcripts.masking.cards import mask_cards
 
 
-@dataclass(frozen=True)
-class Masked:
+class Masked(NamedTuple):
     """A text without its secrets, and the kinds that were found in it."""
 
     text: str
