@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
-from transcripts.bulk import execute_many
+from transcripts.bulk import execute_many, insert_many
 from transcripts.canonical import canonical_body, commitment
 from transcripts.database import is_postgresql, refused, write
 from transcripts.entry import ChatBatch, Entry, Opening
 from transcripts.errors import CanonicalError
-from transcripts.rows import entry_row
+from transcripts.rows import entry_values
 from transcripts.upsert import upsert
 
 _T = TypeVar("_T")
@@ -121,7 +121,7 @@ class _Plan:
         self.conflicts: dict[int, str] = {}
         self._new: set[int] = set()
         self._changed: set[int] = set()
-        self._entries: list[dict[str, Any]] = []
+        self._entries: list[tuple[Any, ...]] = []
         self._participants: list[dict[str, Any]] = []
         self._reads: list[dict[str, Any]] = []
 
@@ -142,7 +142,7 @@ class _Plan:
             self.stale.append(batch.ticket)
             return
         fresh, problem = self._check(batch, chat)
-        rows: list[dict[str, Any]] = []
+        rows: list[tuple[Any, ...]] = []
         if problem is None:
             try:
                 rows = _entry_rows(fresh)
@@ -203,6 +203,12 @@ class _Plan:
 
     def _project(self, chat: dict[str, Any], entry: Entry) -> None:
         """An entry's effect on the chat's row. Kinds that are not here change nothing but the counters."""
+        chat["last_seq"] = entry.seq
+        chat["last_at"] = entry.at
+        if entry.audience == "all":
+            chat["last_public_seq"] = entry.seq
+        if entry.kind == "message":
+            return
         data = entry.data or {}
         ended = chat["state"] in ("closing", "closed")  # for good: whatever follows is only noted
         match entry.kind:
@@ -226,10 +232,6 @@ class _Plan:
                 chat["close_reason"] = data.get("reason")
             case "rated":
                 chat["rating"] = data.get("rating")
-        chat["last_seq"] = entry.seq
-        chat["last_at"] = entry.at
-        if entry.audience == "all":
-            chat["last_public_seq"] = entry.seq
 
     async def execute(self, connection: AsyncConnection) -> None:
         changed = self._changed - self._new
@@ -238,7 +240,7 @@ class _Plan:
         if changed:
             await execute_many(connection, _UPDATE_CHAT, [_projected(self.chats[ticket]) for ticket in changed])
         if self._entries:
-            await execute_many(connection, _INSERT_ENTRY, self._entries)
+            await insert_many(connection, _INSERT_ENTRY, self._entries)
         if self._participants:
             await connection.execute(_upsert_participant(connection), self._participants)
         if self._reads:
@@ -317,7 +319,7 @@ def _new_chat(batch: ChatBatch, opening: Opening, at: int) -> dict[str, Any]:
     }
 
 
-def _entry_rows(fresh: list[Entry]) -> list[dict[str, Any]]:
+def _entry_rows(fresh: list[Entry]) -> list[tuple[Any, ...]]:
     """The rows of new entries, each with a fresh salt and its commitment. The salt is made here and kept nowhere
     else.
     """
@@ -326,7 +328,7 @@ def _entry_rows(fresh: list[Entry]) -> list[dict[str, Any]]:
     for place, entry in enumerate(fresh):
         salt = random[place * SALT_BYTES : (place + 1) * SALT_BYTES]
         body = canonical_body(entry.text, entry.name, (), entry.data)
-        rows.append(entry_row(entry, salt, commitment(salt, body)))
+        rows.append(entry_values(entry, salt, commitment(salt, body)))
     return rows
 
 

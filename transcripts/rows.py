@@ -35,29 +35,29 @@ def entry_of(row: RowMapping) -> Entry:
     )
 
 
-def entry_row(entry: Entry, salt: bytes, commitment: bytes) -> dict[str, Any]:
-    """The row of a new entry."""
-    return {
-        "ticket": entry.ticket,
-        "seq": entry.seq,
-        "prev": entry.prev,
-        "entry_id": entry.entry_id,
-        "at": entry.at,
-        "kind": entry.kind,
-        "audience": entry.audience,
-        "role": entry.role,
-        "participant_id": entry.participant_id,
-        "author_name": entry.name,
-        "text": entry.text,
-        "data": None if entry.data is None else _encode(entry.data).decode(),
-        "device": entry.device,
-        "n": entry.n,
-        "keep": " ".join(entry.keep),
-        "masked": " ".join(entry.masked),
-        "salt": salt,
-        "commitment": commitment,
-        "erased_at": None,
-    }
+def entry_values(entry: Entry, salt: bytes, commitment: bytes) -> tuple[Any, ...]:
+    """A new entry's row: the values of the columns of `schema.entries`, in their order."""
+    return (
+        entry.ticket,
+        entry.seq,
+        entry.prev,
+        entry.entry_id,
+        entry.at,
+        entry.kind,
+        entry.audience,
+        entry.role,
+        entry.participant_id,
+        entry.name,
+        entry.text,
+        None if entry.data is None else _encode(entry.data).decode(),
+        entry.device,
+        entry.n,
+        " ".join(entry.keep),
+        " ".join(entry.masked),
+        salt,
+        commitment,
+        None,
+    )
 
 
 def data_of(text: str | None) -> dict[str, Any] | None:
