@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # holds nothing that could hold it
     """One numbered line of a chat's log, as protocol.md shows it.
 
     `at` is ms UTC and never smaller than that of the entry before. `prev` is the number of the previous entry that

@@ -13,7 +13,7 @@ from transcripts.entry import Entry, Opening
 from transcripts.entry import Participant as RecordedParticipant
 
 
-class _Logged(msgspec.Struct, frozen=True):
+class _Logged(msgspec.Struct, frozen=True, gc=False):  # nothing in it could hold it
     """An entry as it lies in the stream."""
 
     epoch: int
