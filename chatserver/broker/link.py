@@ -106,6 +106,18 @@ class Link:
         self.send(args, lambda reply: _resolve(future, reply))
         return await future
 
+    async def calls(self, commands: Sequence[Sequence[bytes | str | int]]) -> list[Any]:
+        """Sends commands that do not depend on each other, in one go, and waits for all replies, in their order. One
+        future for all: a task for each would cost more than the command.
+
+        Raises:
+            UnavailableError: as `call`, for any of them; the others may have been done.
+        """
+        future, replied = _all_of(len(commands))
+        for command in commands:
+            self.send(command, replied)
+        return await future
+
     async def script(self, name: str, keys: Sequence[bytes], args: Sequence[bytes | str | int]) -> Any:
         """Runs a script and waits for its reply.
 
@@ -115,6 +127,17 @@ class Link:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.run(name, keys, args, lambda reply: _resolve(future, reply))
         return await future
+
+    async def scripts(self, name: str, each: Sequence[tuple[Sequence[bytes], Sequence[bytes | str | int]]]) -> None:
+        """Runs a script several times, with these (keys, args), and waits until all are done.
+
+        Raises:
+            UnavailableError: as `calls`.
+        """
+        future, replied = _all_of(len(each))
+        for keys, args in each:
+            self.run(name, keys, args, replied)
+        await future
 
     def subscribe(self, channel: bytes) -> None:
         """From the next `on_subscribed(channel)` on, messages of the channel arrive."""
@@ -179,3 +202,18 @@ def _resolve(future: asyncio.Future[Any], reply: Any) -> None:
         future.set_exception(error)
     else:
         future.set_result(reply)
+
+
+def _all_of(count: int) -> tuple[asyncio.Future[list[Any]], Done]:
+    """A future for so many replies, in the order in which they come, and what takes them."""
+    future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    replies: list[Any] = []
+
+    def replied(reply: Any) -> None:
+        replies.append(reply)
+        if len(replies) == count:
+            _resolve(future, next(filter(None, map(as_error, replies)), replies))
+
+    if not count:
+        future.set_result(replies)
+    return future, replied

@@ -6,8 +6,7 @@ all; the same command again answers the same; order is that of `seq`.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -256,19 +255,29 @@ class ChatLog:
     async def undurable(self) -> Undurable:
         """How far the record is behind the logs, over all chats."""
         lists = [work_list(b"dirty", number) for number in range(PARTITIONS)]
-        time, *found = await asyncio.gather(
-            self.link.call(b"TIME"),
-            *(self.link.call(b"ZCARD", name) for name in lists),
-            *(self.link.call(b"ZRANGE", name, 0, 0, b"WITHSCORES") for name in lists),
+        time, *found = await self.link.calls(
+            [(b"TIME",)]
+            + [(b"ZCARD", name) for name in lists]
+            + [(b"ZRANGE", name, 0, 0, b"WITHSCORES") for name in lists]
         )
         now = int(time[0]) * 1000 + int(time[1]) / 1000
         since = min((float(oldest[1]) for oldest in found[PARTITIONS:] if oldest), default=now)
         return Undurable(sum(found[:PARTITIONS]), max(0.0, now - since) / 1000)
 
-    async def work(self, name: bytes, number: int, *, until: int | str = "+inf", limit: int = 500) -> list[int]:
-        """Tickets on a partition's work list, oldest first."""
-        found = await self.link.call(b"ZRANGE", work_list(name, number), b"-inf", until, b"BYSCORE", b"LIMIT", 0, limit)
-        return [int(ticket) for ticket in found]
+    async def work(
+        self,
+        name: bytes,
+        numbers: Iterable[int],
+        *,
+        since: int | str = "-inf",
+        until: int | str = "+inf",
+        limit: int = 500,
+    ) -> list[int]:
+        """Tickets on these partitions' work lists, oldest first, at most `limit` of each."""
+        found = await self.link.calls(
+            [(b"ZRANGE", work_list(name, number), since, until, b"BYSCORE", b"LIMIT", 0, limit) for number in numbers]
+        )
+        return [int(ticket) for tickets in found for ticket in tickets]
 
 
 def _answered(done: Callable[[Accepted | ChatError], None], entry_id: str, reply: Any) -> None:

@@ -4,8 +4,6 @@ next run ends the same.
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from chatserver.broker.keys import chat_key, ticket_work_list
@@ -42,9 +40,8 @@ class Finaliser:
                 again.
         """
         held = self._leases.held()
-        lists = await asyncio.gather(*(self._log.work(b"fin", number, limit=50) for number in held))
         done = 0
-        for ticket in [ticket for found in lists for ticket in found]:
+        for ticket in await self._log.work(b"fin", held, limit=50):
             done += await self._try_to_finish(ticket)
         self._round += 1
         if held and self._round % ORPHANS_EVERY == 0:

@@ -8,7 +8,6 @@ and entries in SQL.
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from chatserver.broker.keys import PARTITIONS, work_list
@@ -52,11 +51,8 @@ class Leases:
             UnavailableError: Redis does not answer; what we hold runs out by itself.
         """
         asked = time.monotonic()
-        held = await asyncio.gather(
-            *(
-                self._link.call(b"EVAL", _HOLD, 1, work_list(b"lease", number), self._token, LEASE_MS)
-                for number in range(PARTITIONS)
-            )
+        held = await self._link.calls(
+            [(b"EVAL", _HOLD, 1, work_list(b"lease", number), self._token, LEASE_MS) for number in range(PARTITIONS)]
         )
         until = asked + LEASE_MS / 1000 - MARGIN_SECONDS
         self._until = {number: until for number, ours in enumerate(held) if ours}
@@ -64,6 +60,4 @@ class Leases:
     async def release(self) -> None:
         """Lets go of all, so that another worker need not wait."""
         held, self._until = list(self._until), {}
-        await asyncio.gather(
-            *(self._link.call(b"EVAL", _RELEASE, 1, work_list(b"lease", number), self._token) for number in held)
-        )
+        await self._link.calls([(b"EVAL", _RELEASE, 1, work_list(b"lease", number), self._token) for number in held])

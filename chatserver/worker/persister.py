@@ -6,9 +6,9 @@ Redis has lost something: SQL counts, and the chat is put right (`Chats.reconcil
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import structlog
 from chatserver.broker.event import durable_event
 from chatserver.broker.keys import chat_key, partition, work_list
 from chatserver.broker.link import Link
-from chatserver.errors import ChatError, UnavailableError
+from chatserver.errors import ChatError
 from chatserver.model.chat import LiveChat
 from chatserver.stores.chats import Chats
 from chatserver.stores.history import entry_of_event, opening_of, recorded
@@ -85,13 +85,9 @@ class Persister:
         return sum([await self._persist(part) for part in parts])
 
     async def _persist(self, tickets: list[int]) -> int:
-        read = await asyncio.gather(*(self._read(ticket) for ticket in tickets), return_exceptions=True)
-        gone = [ticket for ticket, found in zip(tickets, read, strict=True) if found is None]
+        read, gone = await self._read(tickets)
         held = set(self._leases.held())  # still: reading may have taken long, or this process was stopped
-        dirty = [found for found in read if isinstance(found, _Dirty) and partition(found.chat.ticket) in held]
-        self._set_aside(
-            {ticket: found for ticket, found in zip(tickets, read, strict=True) if isinstance(found, Exception)}
-        )
+        dirty = [one for one in read if partition(one.chat.ticket) in held]
         appended = await self._store.append([one.batch() for one in dirty])
         settled = [one for one in dirty if one.chat.ticket in appended.durable]
         # SQL knows more than the log did when it was read: another worker was quicker, or Redis has lost its tail.
@@ -104,19 +100,31 @@ class Persister:
     async def _dirty_tickets(self) -> list[int]:
         now = time.monotonic()
         self._left_alone = {ticket: until for ticket, until in self._left_alone.items() if until > now}
-        lists = await asyncio.gather(
-            *(self._log.work(b"dirty", number, limit=CHATS_A_PARTITION) for number in self._leases.held())
-        )
-        return [ticket for found in lists for ticket in found if ticket not in self._left_alone]
+        tickets = await self._log.work(b"dirty", self._leases.held(), limit=CHATS_A_PARTITION)
+        return [ticket for ticket in tickets if ticket not in self._left_alone]
 
-    async def _read(self, ticket: int) -> _Dirty | None:
-        meta = await self._link.call(b"HGETALL", chat_key(ticket, b":m"))
-        if not meta:
-            return None
-        chat = LiveChat.from_meta(ticket, meta)
-        start, end = b"%d-0" % (chat.durable + 1), b"%d-0" % chat.seq  # what is newer may be by people we have not read
-        found = await self._link.call(b"XRANGE", chat_key(ticket, b":x"), start, end, b"COUNT", ENTRIES_A_CHAT)
-        return _Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found))
+    async def _read(self, tickets: list[int]) -> tuple[list[_Dirty], list[int]]:
+        """What SQL does not have of these chats, and those that have no keys. One that cannot be read holds up no
+        other.
+        """
+        metas = await self._link.calls([(b"HGETALL", chat_key(ticket, b":m")) for ticket in tickets])
+        gone = [ticket for ticket, meta in zip(tickets, metas, strict=True) if not meta]
+        chats: list[LiveChat] = []
+        for ticket, meta in zip(tickets, metas, strict=True):
+            with self._set_aside(ticket):
+                chats += [LiveChat.from_meta(ticket, meta)] if meta else []
+        # Up to `seq` and no further: what is newer may be by people we have not read.
+        logs = await self._link.calls(
+            [
+                (b"XRANGE", chat_key(chat.ticket, b":x"), chat.durable + 1, chat.seq, b"COUNT", ENTRIES_A_CHAT)
+                for chat in chats
+            ]
+        )
+        dirty: list[_Dirty] = []
+        for chat, found in zip(chats, logs, strict=True):
+            with self._set_aside(chat.ticket):
+                dirty.append(_Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found)))
+        return dirty, gone
 
     async def _settle(self, settled: list[_Dirty], gone: list[int]) -> None:
         by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}
@@ -132,18 +140,16 @@ class Persister:
             settle(one.chat.ticket, one.chat.epoch, one.durable, last_id, one.chat.reads_version)
         for ticket in gone:
             settle(ticket, 0, 0, "", "0")  # off the list, if it still has no keys
-        await asyncio.gather(
-            *(
-                self._link.script("settle", [work_list(b"dirty", number), *keys], args)
-                for number, (keys, args) in by_partition.items()
-            )
+        await self._link.scripts(
+            "settle",
+            [([work_list(b"dirty", number), *keys], args) for number, (keys, args) in by_partition.items()],
         )
 
-    def _set_aside(self, failed: dict[int, Exception]) -> None:
-        """One chat that cannot be read holds up no other."""
-        for ticket, error in failed.items():
-            if isinstance(error, UnavailableError):
-                raise error
+    @contextmanager
+    def _set_aside(self, ticket: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
             log.error("persister.unreadable", ticket=ticket, error=repr(error)[:200])
             self._left_alone[ticket] = time.monotonic() + LEFT_ALONE_SECONDS
 

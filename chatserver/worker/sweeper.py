@@ -13,7 +13,7 @@ import structlog
 from chatserver.actions.assigning import Assigning
 from chatserver.actions.releasing import Releasing
 from chatserver.actions.waiting import Waiting
-from chatserver.broker.keys import ticket_work_list, work_list
+from chatserver.broker.keys import ticket_work_list
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.errors import NotFoundError, UnavailableError
@@ -66,23 +66,13 @@ class Sweeper:
         await _all(parts)
 
     async def _agree_all(self, held: list[int], now: int) -> None:
-        lists = await asyncio.gather(*(self._to_do(number, now) for number in held))
-        tickets = [ticket for found in lists for ticket in found]
+        # Those that somebody should have done by now. A time that has not come yet is one from before the clock jumped
+        # back.
+        tickets = await self._log.work(b"todo", held, until=now - PATIENCE_MS, limit=LOOK)
+        tickets += await self._log.work(b"todo", held, since=now + PATIENCE_MS, limit=LOOK)
         await _all(map(self._agree, tickets))
         if tickets:
             log.info("sweeper.agreed", chats=len(tickets))
-
-    async def _to_do(self, number: int, now: int) -> list[int]:
-        """Of one partition, those that somebody should have done by now. A time that has not come yet is one from
-        before the clock jumped back.
-        """
-        late, early = await asyncio.gather(
-            self._log.work(b"todo", number, until=now - PATIENCE_MS, limit=LOOK),
-            self._link.call(
-                *(b"ZRANGE", work_list(b"todo", number), now + PATIENCE_MS, b"+inf", b"BYSCORE", b"LIMIT", 0, LOOK)
-            ),
-        )
-        return late + [int(ticket) for ticket in early]
 
     async def _complete_all(self, now: int) -> None:
         await _all(map(self._complete, await self._queue.overdue(now)))

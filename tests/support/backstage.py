@@ -178,7 +178,7 @@ class Backstage:
         persister = self.persister()
         for _ in range(20):
             await persister.run_once()
-            if not [ticket for number in range(PARTITIONS) for ticket in await self.log.work(b"dirty", number)]:
+            if not await self.log.work(b"dirty", range(PARTITIONS)):
                 return
         raise AssertionError("the persister does not come to an end")
 

@@ -4,7 +4,7 @@ one does.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -48,6 +48,13 @@ class MortalLink(Link):
     async def call(self, *args: bytes | str | int) -> Any:
         self._life.step()
         return await self._inner.call(*args)
+
+    async def calls(self, commands: Sequence[Any]) -> list[Any]:
+        return [await self.call(*command) for command in commands]
+
+    async def scripts(self, name: str, each: Sequence[Any]) -> None:
+        for keys, args in each:
+            await self.script(name, keys, args)
 
     @property
     def replid(self) -> bytes:
