@@ -1,10 +1,11 @@
-"""How often a web process looks for garbage that reference counts do not free: seldom.
+"""How often a process looks for garbage that reference counts do not free: seldom.
 
 Messages, connections' outboxes and replies are freed when the last reference goes (tests/unit/chatserver/
 test_garbage.py: a message leaves nothing behind for the collector). With Python's threshold of 700 containers the
 collector looks at what is on its way again and again, and at all connections now and then: 12 to 20 µs a message, a
-quarter of what the process did. What does need it are ended connections and failed tasks (a traceback refers to its
-frames): a few hundred containers each, so with a threshold of 50,000 at most some 15 MB wait.
+quarter of what the process did; a worker's batch is thousands that live for a moment. What does need it are ended
+connections and failed tasks (a traceback refers to its frames): a few hundred containers each, so with a threshold of
+50,000 at most some 15 MB wait.
 """
 
 from __future__ import annotations

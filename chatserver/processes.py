@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import signal
 import socket
@@ -39,7 +38,6 @@ STOP_SECONDS = 15.0  # beside the drain: for the last answers, uvicorn's own shu
 CLOSE_SECONDS = 0.5  # for peers to answer a close frame; a socket that is shut before may lose it
 RESTART_SECONDS = 1.0
 LOOK_SECONDS = 0.02
-GC_OBJECTS = 50_000  # new ones in a worker, before the garbage is collected
 
 log = structlog.get_logger()
 
@@ -147,10 +145,7 @@ def run_worker(
         ready()
         await Worker(settings, keys, redis_url=redis_url, lease_token=lease_token).run(stop)
 
-    # A batch of the persister is thousands of objects that live for a moment: with Python's own threshold, 700, each
-    # would set off collections that find nothing. What was imported stays for good.
-    gc.freeze()
-    gc.set_threshold(GC_OBJECTS)
+    look_seldom()
     uvloop.run(work())
 
 
