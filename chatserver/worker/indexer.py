@@ -1,8 +1,8 @@
 """Makes what is said in open chats findable, within a few seconds and at a cost that has a bound.
 
 What is new is analysed once; the chat's terms are then put into the index as a whole, which a long chat has many of. So
-a chat rests the longer, the longer it is, and all together get a fifth of the time at most: when more is said than
-that, search is behind, and nothing else. What has ended is the finaliser's to index.
+a chat rests the longer, the longer it is, and all together get a tenth of the time: when more is said than that, search
+is behind, and nothing else. What has ended is the finaliser's to index.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from chatserver.worker.leases import Leases
 from transcripts.search import Search
 
 EVERY_SECONDS = 2.0
-SECONDS_A_ROUND = 0.4
-CHATS_AT_ONCE = 50  # in one transaction, so that the persister does not wait for long
+SECONDS_A_ROUND = 0.2
+CHATS_AT_ONCE = 10  # in one transaction: the persister waits for it, and a round ends between two
 REST_SECONDS_AN_ENTRY = 0.01  # a chat of 1,000 entries that goes on and on is indexed every 10 s
 
 
