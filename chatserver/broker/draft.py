@@ -121,6 +121,14 @@ def body_hash(kind: str, text: str | None, rating: object = None) -> bytes:
     return zlib.crc32(f"{kind}\0{text or ''}\0{rating or ''}".encode()).to_bytes(4, "big")
 
 
+def _line_with(participant: str, right: str) -> str:
+    """A Lua pattern of the participant's line (`Participant.line`) that has the right; the name below it may say what
+    it likes.
+    """
+    escaped = "".join(char if char.isalnum() else f"%{char}" for char in participant)
+    return f"^{escaped} [^\n]* {right}[ \n]"
+
+
 @lru_cache(_REMEMBERED)
 def _constant(
     ticket: int,
@@ -147,7 +155,7 @@ def _constant(
             f"p:{person_id}",
             participant,
             f"w:{participant}:{device}",
-            right,
+            _line_with(participant, right),
             states,
             audience,
             b"E" + origin,

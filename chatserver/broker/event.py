@@ -33,6 +33,7 @@ _encode = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder().decode
 _u32 = struct.Struct(">I").unpack_from
 _u64 = struct.Struct(">Q").unpack_from
+_numbers: Callable[[bytes], tuple[int, int, int, int]] = struct.Struct(">7xI5xI6xI4xQ").unpack
 _epoch_and_seq: Callable[[bytes, int], tuple[int, int]] = struct.Struct(">I5xI").unpack_from
 
 
@@ -83,6 +84,11 @@ def transient_event(**fields: Any) -> bytes:
 def durable_event(ticket: int, epoch: int, seq: int) -> bytes:
     """Everything up to `seq` is committed in SQL."""
     return _encode({"op": "durable", "ticket": ticket, "epoch": epoch, "seq": seq})
+
+
+def numbers_of(numbers: bytes) -> tuple[int, int, int, int]:
+    """Epoch, seq, prev and at from the part of an entry that the script makes."""
+    return _numbers(numbers)
 
 
 def event_numbers(event: bytes, offset: int = 0) -> tuple[int, int]:

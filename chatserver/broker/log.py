@@ -287,6 +287,9 @@ def _answered(done: Callable[[Accepted | ChatError], None], entry_id: str, reply
 def _answer(reply: Any, entry_id: str) -> Accepted | ChatError:
     if isinstance(reply, Exception):
         return as_error(reply) or UnavailableError()
+    if reply.__class__ is bytes:
+        epoch, seq, prev, at = events.numbers_of(reply)
+        return Accepted(seq, prev, epoch, at, entry_id)
     first = reply[0]
     if type(first) is int:
         return Accepted(first, reply[1], reply[2], reply[3], entry_id)

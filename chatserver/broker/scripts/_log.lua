@@ -8,7 +8,8 @@ end
 
 -- The event as every MessagePack client gets it: the hub's head (map header and op), our numbers, the hub's body.
 local function finish(head, epoch, seq, prev, at, body)
-  return head .. struct.pack('>c7I4c5I4c6I4c4I8', '\165epoch\206', epoch, '\163seq\206', seq, '\164prev\206', prev, '\162at\207', at) .. body
+  local numbers = struct.pack('>c7I4c5I4c6I4c4I8', '\165epoch\206', epoch, '\163seq\206', seq, '\164prev\206', prev, '\162at\207', at)
+  return head .. numbers .. body, numbers
 end
 
 -- A device's window: its last n, then (seq, hash of the body) of its last 16 commands, newest first.
@@ -36,9 +37,4 @@ local function dup_answer(answer, stream)
     if found[1] then return {'dup', answer[2], found[1][2][2]} end
   end
   return answer
-end
-
--- Whether a participant's line names the right; the name in its second line may say what it likes.
-local function has_right(line, right)
-  return string.find(line, '^[^\n]* ' .. right .. '[ \n]') ~= nil
 end

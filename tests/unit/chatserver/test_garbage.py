@@ -110,8 +110,8 @@ class Seat:
         command = {"op": "post_message", "id": number, "ticket": TICKET, "n": number, "text": "Hello"}
         self.session.on_frame(msgpack.packb(command) if codec.binary else codec.encode(command).decode())
         self.commands._flush()
-        self.commands.data_received(b"*4\r\n:%d\r\n:%d\r\n:%d\r\n:1790000000000\r\n" % (number, number - 1, EPOCH))
         event = whole_entry(HEAD, BODY, epoch=EPOCH, seq=number, prev=number - 1, at=1_790_000_000_000)
+        self.commands.data_received(b"$42\r\n%b\r\n" % event[12:54])
         channel, payload = chat_key(TICKET), b"E" + NOBODY + event
         self.pushes.data_received(
             b"*3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
