@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -87,11 +88,10 @@ class Wire(asyncio.Protocol):
             self._send(packed, done)
 
     def _send(self, packed: bytes, done: Done | None) -> None:
-        loop = asyncio.get_running_loop()
         if done is not None:
-            self._waiting.append((done, loop.time()))
+            self._waiting.append((done, time.monotonic()))  # the loop's clock; to ask for the loop is a system call
         if not self._out:
-            loop.call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush)
         self._out.append(packed)
 
     def _flush(self) -> None:
