@@ -1,19 +1,21 @@
 """How often a process looks for garbage that reference counts do not free: seldom.
 
-Messages, connections' outboxes and replies are freed when the last reference goes (tests/unit/chatserver/
-test_garbage.py: a message leaves nothing behind for the collector). With Python's threshold of 700 containers the
-collector looks at what is on its way again and again, and at all connections now and then: 12 to 20 µs a message, a
-quarter of what the process did; a worker's batch is thousands that live for a moment. What does need it are ended
-connections and failed tasks (a traceback refers to its frames): a few hundred containers each, so with a threshold of
-50,000 at most some 15 MB wait.
+Messages and replies are freed when the last reference goes: nothing of them is left for the collector
+(tests/unit/chatserver/test_garbage.py). With Python's threshold of 700 containers it looks at those on their way again
+and again, and at all connections now and then: 12 to 20 µs a message, a quarter of what a web process did. A worker's
+batch is thousands that live for a moment.
+
+What needs it are ended connections (a session and its socket know each other) and failed tasks. So all generations are
+looked at after 200,000 containers more, where Python does it after 70,000; both wait, then, until a quarter has come
+to what there was at the last time. More would let the dead pile up.
 """
 
 from __future__ import annotations
 
 import gc
 
-NEW_CONTAINERS = 50_000
-YOUNG_ROUNDS, MIDDLE_ROUNDS = 20, 50
+NEW_CONTAINERS = 20_000  # more than those of all messages on their way
+YOUNG_ROUNDS, MIDDLE_ROUNDS = 5, 2
 
 
 def look_seldom() -> None:
