@@ -96,6 +96,13 @@ class Store:
             rows = await connection.execute(question.order_by(_entries.seq).limit(limit))
             return [entry_of(row) for row in rows.mappings()]
 
+    async def entries_at(self, ticket: int, numbers: Sequence[int]) -> dict[int, Entry]:
+        """{seq: entry} of those that are there; for a handful of numbers (at most some thousand)."""
+        question = select(schema.entries).where(_entries.ticket == ticket, _entries.seq.in_(list(numbers)))
+        async with read(self._engine) as connection:
+            rows = await connection.execute(question)
+            return {entry.seq: entry for entry in map(entry_of, rows.mappings())}
+
     async def participants(self, ticket: int) -> list[Participant]:
         """Everybody who ever took part, in the order of joining."""
         async with read(self._engine) as connection:

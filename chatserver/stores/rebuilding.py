@@ -5,12 +5,12 @@ where they contradict it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from chatserver.broker.draft import body_hash
-from chatserver.broker.event import event_seq
+from chatserver.broker.event import event_id, event_seq
 from chatserver.broker.log import ChatLog, MissingChat
 from chatserver.broker.repair import LogRepair
 from chatserver.errors import NotFoundError, UnavailableError
@@ -27,6 +27,9 @@ from transcripts.ticket import is_ticket
 
 WAIT_FOR_REBASE_SECONDS = 0.05
 RECONCILE_TRIES = 5  # people go on writing meanwhile
+# After a start of Redis everybody asks for their chats at once. All at the same time they would hold each other up
+# until their locks had run out (200 chats: none was done in 10 s); a few at a time take some ms each.
+AT_ONCE = 4
 
 log = structlog.get_logger()
 
@@ -41,6 +44,7 @@ class Rebuilding:
     def __init__(self, chat_log: ChatLog, store: Store, directory: Directory) -> None:
         self._log, self._store, self._directory = chat_log, store, directory
         self._repair = LogRepair(chat_log)
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._holes: dict[int, int] = {}  # what was told about already: the persister meets it every few seconds
 
     async def rebase(self, ticket: int) -> None:
@@ -54,30 +58,27 @@ class Rebuilding:
             NotFoundError: SQL does not have it.
             UnavailableError: also when the record has to catch up with the log first, a moment from now.
         """
-        await self._check_recorded(ticket)
-        token = new_token()
-        while not await self._repair.lock_rebase(ticket, token):
-            if await self._log.is_current(ticket):
-                return
-            await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
-        try:
-            if await self._log.is_current(ticket):
-                return
-            if not await self._log.exists(ticket):
-                await self._fill(ticket, token)
-            elif not await self._compare(ticket, token, only_if=lambda live, chat: True, bridge=True):
-                raise UnavailableError(retry_after_ms=500)
-        finally:
-            # A lock left behind would hold up everybody who asks for this ticket until it runs out.
-            await self._repair.unlock_rebase(ticket, token)
+        if not await self._log.exists(ticket) and not (is_ticket(ticket) and await self._recorded(ticket)):
+            raise NotFoundError  # a number that nobody has costs one look, not a lock and a write
+        async with self._room:
+            token = new_token()
+            while not await self._repair.lock_rebase(ticket, token):
+                if await self._log.is_current(ticket):
+                    return
+                await asyncio.sleep(WAIT_FOR_REBASE_SECONDS)
+            try:
+                await self._rebase(ticket, token)
+            finally:
+                # A lock left behind would hold up everybody who asks for this ticket until it runs out.
+                await self._repair.unlock_rebase(ticket, token)
 
-    async def _check_recorded(self, ticket: int) -> None:
-        """A number that nobody has costs one look, not a lock and a write."""
-        if is_ticket(ticket) and await self._recorded(ticket):
+    async def _rebase(self, ticket: int, token: str) -> None:
+        if await self._log.is_current(ticket):
             return
-        if await self._log.exists(ticket):
-            raise UnavailableError(retry_after_ms=500)  # opened a moment ago: the persister has it on its list
-        raise NotFoundError
+        if not await self._log.exists(ticket):
+            await self._fill(ticket, token)
+        elif not await self._compare(ticket, token, only_if=lambda live, chat: True, bridge=True):
+            raise UnavailableError(retry_after_ms=500)
 
     async def _fill(self, ticket: int, token: str) -> None:
         epoch = new_epoch()
@@ -153,6 +154,8 @@ class Rebuilding:
                 written_again = await self._write_again(live, recorded)
                 if written_again or not bridge:
                     return written_again and not bridge
+            if recorded is None and bridge:
+                return False  # opened a moment ago: the persister has it on its list
             if recorded is None:
                 raise NotFoundError
             if not only_if(live, recorded):
@@ -201,17 +204,38 @@ class Rebuilding:
             survivors = Survivors(rebased, await self._meta(rebased, epoch), epoch)
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        after = event_seq(events[0]) - 1 if events else rebased.last_seq
+        events, after = await self._from_the_fork(live, events, rebased)
         while page := await self._entries(live.ticket, after, 1000):
             survivors.know(page)
             after = page[-1].seq
+            if after >= rebased.last_seq:
+                break
         survivors.add(events)
         survivors.keep_people(live)
         return survivors
 
+    async def _from_the_fork(self, live: LiveChat, events: list[bytes], rebased: Rebased) -> tuple[list[bytes], int]:
+        """The events that have to be compared with SQL, and the number after which SQL's entries have to be.
+
+        Where the last number that both have is the same entry, they are one log up to there: mostly nothing is left.
+        """
+        common = min(live.seq, rebased.last_seq)
+        place = common - event_seq(events[0]) if events else -1
+        if 0 <= place < len(events) and event_seq(events[place]) == common:
+            recorded = await self._entries_at(live.ticket, [common])
+            if common in recorded and recorded[common].entry_id == event_id(events[place]):
+                return events[place + 1 :], common
+        return events, event_seq(events[0]) - 1 if events else rebased.last_seq
+
     async def _entries(self, ticket: int, after: int, limit: int) -> list[Entry]:
         try:
             return await self._store.entries(ticket, after=after, limit=limit, staff=True)
+        except StoreUnavailableError as exc:
+            raise UnavailableError(retry_after_ms=2_000) from exc
+
+    async def _entries_at(self, ticket: int, numbers: Sequence[int]) -> dict[int, Entry]:
+        try:
+            return await self._store.entries_at(ticket, numbers)
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
 
@@ -261,26 +285,27 @@ class Rebuilding:
                 fields[f"p:{participant.person_id}"] = live(participant).line()
         for participant_id, seq in rebased.reads.items():
             fields[f"r:{participant_id}"] = seq
+        said = [seq for commands in rebased.windows.values() for _, seq in commands]
+        entries = await self._entries_at(chat.ticket, said)
         for (participant_id, device), commands in rebased.windows.items():
-            fields[f"w:{participant_id}:{device}"] = await self._window(chat.ticket, commands)
+            fields[f"w:{participant_id}:{device}"] = _window(commands, entries)
         return fields
-
-    async def _window(self, ticket: int, commands: Sequence[tuple[int, int]]) -> bytes:
-        """A device's window as `_log.lua` packs it: the last n, then (seq, hash) from the newest back, without a
-        hole.
-        """
-        packed = commands[0][0].to_bytes(4, "big")
-        for place, (n, seq) in enumerate(commands):
-            if n != commands[0][0] - place:
-                break
-            entry = (await self._entries(ticket, seq - 1, 1))[0]
-            packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
-        return packed
 
 
 def _contradict(live: LiveChat, recorded: Chat) -> bool:
     """Whether the log is behind the record or of another epoch. What it has beyond is the persister's to compare."""
     return live.epoch != recorded.epoch or live.seq < recorded.last_seq
+
+
+def _window(commands: Sequence[tuple[int, int]], entries: Mapping[int, Entry]) -> bytes:
+    """A device's window as `_log.lua` packs it: the last n, then (seq, hash) from the newest back, without a hole."""
+    packed = commands[0][0].to_bytes(4, "big")
+    for place, (n, seq) in enumerate(commands):
+        if n != commands[0][0] - place:
+            break
+        entry = entries[seq]
+        packed += seq.to_bytes(4, "big") + body_hash(entry.kind, entry.text, (entry.data or {}).get("rating"))
+    return packed
 
 
 def _flat(meta: Meta) -> list[bytes | str | int]:

@@ -345,3 +345,17 @@ async def test_chat_that_sql_closed_stays_closed(stage: Backstage) -> None:
     assert recorded is not None
     assert live.state == recorded.state == "closed"
     assert recorded.sealed_seq == recorded.last_seq == 6
+
+
+@pytest.mark.anyio
+async def test_after_a_start_of_redis_everybody_may_write_at_once(stage: Backstage) -> None:
+    """All chats have to be compared with the record then; nobody is refused for being one of many."""
+    chats = [await stage.open() for _ in range(150)]
+    for n in range(2, 20):
+        await asyncio.gather(*(stage.send(writer, ticket, n, f"words {n}") for ticket, writer in chats))
+    await stage.persist()
+    stage.valkey.begin_history()
+    await stage.answered()
+    await asyncio.gather(*(stage.chats.rebase(ticket) for ticket, _ in chats))
+    accepted = await asyncio.gather(*(stage.send(writer, ticket, 20, "words 20") for ticket, writer in chats))
+    assert [(one.seq, one.dup) for one in accepted] == [(21, False)] * 150
