@@ -193,6 +193,7 @@ async def live_through(valkey: Valkey, folder: Path, steps: list[str], *, notice
             for client in clients:
                 await client.come_back()
             await stage.persist()
+            await stage.reconciler().run_once()  # finds what nobody touches any more
         await check(stage, ticket, clients)
         if noticed:
             assert {name: ids for name, ids in clients[0].names.items() if len(ids) > 1} == {}
