@@ -22,6 +22,7 @@ def test_everything_can_be_set() -> None:
             "CHAT_WORKERS": "4",
             "CHAT_REDIS_URL": "rediss://:secret@redis:6380/1",
             "CHAT_DATABASE_URL": "postgresql://chat:secret@db/chat",
+            "CHAT_DATABASE_CONNECTIONS": "25",
             "CHAT_STRICT": "1",
             "CHAT_PUBLIC_URL": "https://Chat.Example/",
             "CHAT_SITE_NAME": "The shop",
@@ -51,7 +52,7 @@ def test_everything_can_be_set() -> None:
     assert (settings.strict, settings.demo, settings.log_json) == (True, False, True)
     assert (settings.node_lease_seconds, settings.agent_grace_seconds, settings.audit_seconds) == (10, 90, 600)
     assert settings.public_origins == ("https://chat.example",)
-    assert settings.database == "postgresql://chat:secret@db/chat"
+    assert (settings.database, settings.database_connections) == ("postgresql://chat:secret@db/chat", 25)
     unset = [field.name for field in dataclasses.fields(Settings) if getattr(settings, field.name) == field.default]
     assert unset == []
     assert "secret" not in repr(settings)
