@@ -21,6 +21,8 @@ from chatserver.bench.seats import Venue
 from chatserver.client.credentials import CredentialsError
 from chatserver.errors import ConfigError
 
+_EXPECTED = (ClusterError, CredentialsError, RefusedError, OSError, TimeoutError)  # an operator can do something about
+
 
 @click.command()
 @click.option(
@@ -129,11 +131,20 @@ def _run(plan: Plan, venue: Venue | None) -> Report:
 
         try:
             return uvloop.run(_bench(plan, venue, advance))
-        except* (ClusterError, CredentialsError, RefusedError, OSError, TimeoutError) as group:
-            error: BaseException = group
-            while isinstance(error, BaseExceptionGroup):
-                error = error.exceptions[0]
-            raise ConfigError(f"the bench has ended: {error or type(error).__name__}") from None
+        except _EXPECTED as error:
+            raise _ended(error) from error
+        except ExceptionGroup as group:
+            # Not `except*`: what is raised in one comes out in a group again.
+            expected, unexpected = group.split(_EXPECTED)
+            if unexpected or not expected:
+                raise
+            raise _ended(expected) from group
+
+
+def _ended(error: BaseException) -> ConfigError:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return ConfigError(f"the bench has ended: {error or type(error).__name__}")
 
 
 async def _bench(plan: Plan, venue: Venue | None, advance: Advance) -> Report:

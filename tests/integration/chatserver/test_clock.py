@@ -24,6 +24,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.log import assert_one_order, until_durable, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, position, start_talk
 from tests.support.server import RunningServer
+from tests.support.sqlite import SqliteFile
 from tests.support.sweep import Sweep
 from tests.support.valkey import OwnValkey
 
@@ -139,7 +140,7 @@ async def test_a_chat_that_never_came_to_its_queue_does_not_wait_for_as_long(clo
     """Its web process died between the chat's slot and the queue's, and then the clock went back."""
     with RunningServer("--no-worker", env=clock.env) as running, running.redis() as redis:
         async with Sweep(running) as hands:
-            stage = Backstage(Valkey(running.data), hands.engine, hands.link, hands.chats)
+            stage = Backstage(Valkey(running.data), SqliteFile(running.data), hands.engine, hands.link, hands.chats)
             ticket, _ = await stage.open()
             await jump(clock, BACK, redis)
             just_now, _ = await stage.open()
