@@ -27,7 +27,7 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 SEATS = "BENCH_SEATS"
 ORIGIN = "BENCH_ORIGIN"
 PASSWORD = "correct horse battery"
-CHATS_PER_AGENT = 100  # a connection may be attached to 128, and one person may get 300 passes a minute
+CHATS_PER_AGENT = 100  # a connection may be attached to 128, and one person may get 1,200 passes a minute
 FAR_AHEAD = {"op": "post_message", "id": 1, "n": 2**31, "text": "?"}
 
 # Members of staff in one process: starting Python is what takes the time.

@@ -17,7 +17,7 @@ from chatserver.web.services import Services
 
 SESSIONS_PER_MINUTE = 120  # of one address prefix: a whole office may open the shop at once
 PROBLEMS_PER_MINUTE = 30
-PASSES_PER_MINUTE = 300  # of one person: many tabs, a flaky network
+PASSES_PER_MINUTE = 1_200  # of one person: many tabs, a flaky network, a bot with hundreds of connections
 
 log = structlog.get_logger()
 
