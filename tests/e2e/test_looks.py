@@ -33,6 +33,7 @@ def test_every_screen(
     agent, customer = Agent(new_browser(**options), server.base), Customer(new_browser(**options), server.port)
 
     def look(page: Page, name: str) -> None:
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)  # what is being asked for anew is dimmed meanwhile
         screenshots.take(page, f"{name}_{size}_{scheme}")
         assert axe_violations(page) == [], name
         for frame in page.frames:

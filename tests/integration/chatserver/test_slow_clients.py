@@ -79,7 +79,7 @@ class Deaf:
         while frame is None:
             self.protocol.receive_data(self.socket.recv(65536))
             frame = next((one for one in self.protocol.events_received() if isinstance(one, Frame)), None)
-        (self.welcome,) = decode(bytes(frame.data).decode())
+        self.welcome = decode(bytes(frame.data).decode())[0]  # what happened meanwhile may follow in the same frame
 
     def _flush(self) -> None:
         for data in self.protocol.data_to_send():
