@@ -72,13 +72,6 @@ def chat_of(row: RowMapping) -> Chat:
     return Chat(**fields)
 
 
-def chat_row(chat: Chat) -> dict[str, Any]:
-    """The row of a chat."""
-    fields = msgspec.structs.asdict(chat)
-    fields["regarding"] = " ".join(map(str, chat.regarding))
-    return fields
-
-
 def participant_of(row: RowMapping) -> Participant:
     """A `participants` row as a record, without its read marker."""
     return Participant(
