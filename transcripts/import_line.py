@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,22 @@ _LATEST = 253_402_300_799_999  # the end of the year 9999
 
 Id = str | int
 Time = str | int | float
+Role = Literal["customer", "agent", "bot", "system"]
+
+
+class Item(NamedTuple):
+    """A chat in a file: its line, from 1; its place in that line's value, where it is not the whole; and its JSON."""
+
+    line: int
+    place: str
+    text: str
+
+
+def numbered(lines: Iterable[str]) -> Iterator[Item]:
+    """JSON lines, a chat a line; empty ones are skipped."""
+    for number, line in enumerate(lines, start=1):
+        if plain := line.removeprefix("\ufeff").strip():
+            yield Item(number, "", plain)
 
 
 class ImportedPerson(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,12 +45,13 @@ class ImportedPerson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was said. Without `at` it was said when the entry before it was."""
+    """Something that was said. Without `at` it was said when the entry before it was. A note is for staff only."""
 
-    role: Literal["customer", "agent", "bot", "system"]
+    role: Role
     text: str | None = None
     at: Time | None = None
     name: str | None = None
+    note: bool = False
 
 
 class ImportLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,38 +83,55 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[int, ...]
 
 
+Read = Callable[[str], ImportLine]
+"""Makes a line of a chat's JSON, ours or another system's. Raises msgspec.DecodeError."""
+
 _decode = msgspec.json.Decoder(ImportLine).decode
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
 
-def parse_line(text: str, number: int, now: int) -> Parsed:
-    """Reads a line.
+def read_line(text: str) -> ImportLine:
+    """Reads our own form.
+
+    Raises:
+        msgspec.DecodeError: it is not of that form.
+    """
+    return _decode(text)
+
+
+def parse_line(item: Item, now: int, read: Read = read_line) -> Parsed:
+    """Reads a chat.
 
     A line without an `external_id` gets one from its content, so that the same line is recognised when it comes again.
 
     Args:
-        text: the line, JSON.
-        number: which line it is, from 1.
+        item: where it stands, and its JSON.
         now: ms UTC, for a chat in which no time is given.
+        read: what reads the form it is written in.
 
     Raises:
         ImportLineError: names the line and the field.
     """
+    number, place, text = item
     try:
-        line = _read(text)
+        line = _read(text, read)
     except msgspec.ValidationError as exc:
         found = _PATH.search(str(exc))
-        raise ImportLineError(number, found[1] if found else "", _PATH.sub("", str(exc))) from exc
+        field = f"{place}.{found[1]}" if found and place else found[1] if found else place
+        raise ImportLineError(number, field.replace(".[", "["), _PATH.sub("", str(exc))) from exc
     except (msgspec.DecodeError, ValueError, RecursionError) as exc:
-        raise ImportLineError(number, "", f"is not JSON: {exc}") from exc
+        raise ImportLineError(number, place, f"is not JSON: {exc}") from exc
     given = line.external_id
     name = (
         f"line:{sha256(text.strip().encode(errors='replace')).hexdigest()[:32]}"
         if given is None
         else _plain(str(given))
     )
-    opened_at, times, closed_at = _times(line, number, now)
+    try:
+        opened_at, times, closed_at = _times(line, number, now)
+    except ImportLineError as exc:
+        raise ImportLineError(number, f"{place}.{exc.field}" if place else exc.field, exc.why) from exc
     return Parsed(
         number=number,
         external_id=name,
@@ -108,15 +143,15 @@ def parse_line(text: str, number: int, now: int) -> Parsed:
     )
 
 
-def _read(text: str) -> ImportLine:
+def _read(text: str, read: Read) -> ImportLine:
     try:
-        return _decode(text)
+        return read(text)
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, UnicodeEncodeError):
         # Other programs cut texts in the middle of an emoji. Half a surrogate pair cannot be stored, but it is no
         # reason to refuse the chat.
-        return _decode(_HALF_PAIR.sub("\ufffd", json.dumps(json.loads(text), ensure_ascii=False)))
+        return read(_HALF_PAIR.sub("\ufffd", json.dumps(json.loads(text), ensure_ascii=False)))
 
 
 def _times(line: ImportLine, number: int, now: int) -> tuple[int, tuple[int, ...], int]:
@@ -179,33 +214,39 @@ def batch_of(parsed: Parsed, *, ticket: int, epoch: int, customer_id: str, agent
     """The whole chat, from `opened` to `closed`, as one batch of a new chat."""
     cast = _Cast(parsed, customer_id, agent_id)
     entries: list[Entry] = []
+    public = 0  # the last entry that everybody may see
 
-    def add(kind: str, at: int, who: Participant, **fields: Any) -> None:
+    def add(kind: str, at: int, who: Participant, audience: str = "all", **fields: Any) -> None:
+        nonlocal public
         seq = len(entries) + 1
         entries.append(
             Entry(
                 ticket=ticket,
                 seq=seq,
-                prev=seq - 1,
+                prev=public,
                 entry_id=new_id(),
                 at=at,
                 kind=kind,
-                audience="all",
+                audience=audience,
                 role=who.role,
                 participant_id=who.participant_id,
                 **fields,
             )
         )
+        if audience == "all":
+            public = seq
 
     line = parsed.line
     add("opened", parsed.opened_at, cast.customer, name=parsed.customer.name, data=_opened(line))
     for said, at in zip(line.entries, parsed.times, strict=True):
         who = cast.of(said)
-        if said.role == "agent" and cast.owner is None:
+        if said.role == "agent" and cast.owner is None and not said.note:
             cast.owner = who
             add("assigned", at, who, name=who.name, data={"owner": who.participant_id, "name": who.name, "gen": 1})
         masked = mask(_plain(said.text or ""))
-        add("message", at, who, name=_safe(said.name) or who.name, text=masked.text, masked=masked.kinds)
+        kind, audience = ("note", "staff") if said.note else ("message", "all")
+        name = _safe(said.name) or who.name
+        add(kind, at, who, audience, name=name, text=masked.text, masked=masked.kinds)
     add("closed", parsed.closed_at, cast.system, data={"reason": "import"})
     return ChatBatch(
         ticket=ticket,

@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from transcripts import schema
 from transcripts.database import read
 from transcripts.errors import ImportLineError, TranscriptError
-from transcripts.import_line import Parsed, batch_of, parse_line
+from transcripts.import_line import Item, Parsed, Read, batch_of, parse_line, read_line
 from transcripts.seal import Sealer
 from transcripts.search import Search
 from transcripts.store import Store
 
 AT_ONCE = 200
-"""Lines written in one transaction."""
+"""Chats written in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,27 @@ Allocate = Callable[[int], Awaitable[Sequence[int]]]
 """Gives that many new ticket numbers."""
 
 
-async def import_lines(
+async def import_chats(
     engine: AsyncEngine,
-    lines: Iterable[str],
+    items: Iterable[Item],
     *,
     allocate: Allocate,
     people: People,
     sealer: Sealer,
+    read: Read = read_line,
     on_progress: Callable[[int], None] | None = None,
     on_error: Callable[[ImportLineError], None] | None = None,
 ) -> AsyncIterator[Imported]:
-    """Imports JSON lines; yields each chat once it is durable, sealed and findable, in the order of the lines.
+    """Imports chats; yields each once it is durable, sealed and findable, in the order of the file.
 
     Args:
         engine: the database, migrated.
-        lines: the file. Empty lines are skipped.
+        items: the chats of the file (`import_line.numbered`, `foreign.items_of`).
         allocate: gives ticket numbers.
         people: gives customers' and agents' ids.
         sealer: seals.
-        on_progress: called with the number of lines done, after each transaction.
+        read: what reads the form they are written in (`foreign.SYSTEMS`).
+        on_progress: called with the number of chats done, after each transaction.
         on_error: called for a line that cannot be read, which is then left out. Without it the import ends there with
             the error; what stood before is imported and yielded.
 
@@ -81,10 +83,9 @@ async def import_lines(
     waiting: list[Parsed] = []
     number = 0
     failed: ImportLineError | None = None
-    for number, text in enumerate(lines, start=1):
+    for number, item in enumerate(items, start=1):
         try:
-            if plain := text.removeprefix("\ufeff").strip():
-                waiting.append(parse_line(plain, number, work.now))
+            waiting.append(parse_line(item, work.now, read))
         except ImportLineError as exc:
             if on_error is None:
                 failed = exc

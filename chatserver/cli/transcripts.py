@@ -29,7 +29,9 @@ from transcripts.chat import Chat
 from transcripts.entry import Entry
 from transcripts.errors import ImportLineError
 from transcripts.export import as_json
-from transcripts.importer import import_lines
+from transcripts.foreign import SYSTEMS, items_of, recognise
+from transcripts.import_line import Item
+from transcripts.importer import import_chats
 from transcripts.seal import Sealer, SealKey
 from transcripts.search import Scope, Search
 from transcripts.store import Store
@@ -49,32 +51,36 @@ def transcripts() -> None:
 
 @transcripts.command("import")
 @click.argument("file", type=click.File("rb"))
+@click.option(
+    "--from", "system", type=click.Choice(list(SYSTEMS)), help="What wrote the file (default: seen by its first chat)."
+)
 @json_option
 @data_option
-def import_command(file: BinaryIO, as_json_lines: bool, data: Path | None) -> None:
-    """Import finished chats from JSON lines; the same file again changes nothing. Prints external_id and ticket of
-    each.
+def import_command(file: BinaryIO, system: str | None, as_json_lines: bool, data: Path | None) -> None:
+    """Import finished chats; the same file again changes nothing. Prints external_id and ticket of each.
 
-    A line is one chat:
+    The file is an export of Chatwoot, Zendesk Chat or Intercom, or JSON lines, one chat a line:
 
     {"external_id": "t-1", "topic": "Returns", "entries": [{"role": "customer", "text": "Hello?", "at":
     "2025-03-09T14:00:00Z"}]}
 
     All fields are in docs/importing.md.
     """
-    asyncio.run(_import(file, settings_of(data=data)))
+    asyncio.run(_import(file.read(), system, settings_of(data=data)))
 
 
-async def _import(file: BinaryIO, settings: Settings) -> None:
+async def _import(body: bytes, system: str | None, settings: Settings) -> None:
     sealer_key = SealKey.from_bytes(Keys.load(settings.data, os.environ).seal)
-    lines = [line.decode(errors="replace") for line in file]
+    items = _items(body)
+    system = system or (recognise(items[0].text) if items else "jsonl")
     encode = msgspec.json.Encoder().encode
     done = 0
     async with database(settings, create=True) as engine:
-        with progress("Importing", len(lines)) as advance:
-            found = import_lines(
+        with progress("Importing" if system == "jsonl" else f"Importing from {system}", len(items)) as advance:
+            found = import_chats(
                 engine,
-                lines,
+                items,
+                read=SYSTEMS[system],
                 allocate=_allocator(engine),
                 people=_People(Directory(engine)),
                 sealer=Sealer(engine, sealer_key),
@@ -88,6 +94,13 @@ async def _import(file: BinaryIO, settings: Settings) -> None:
                 before = "1 chat before it was" if done == 1 else f"{done} chats before it were"
                 raise ConfigError(f"{exc}; {before} imported; mend the line and run again") from exc
     sys.stdout.buffer.flush()
+
+
+def _items(body: bytes) -> list[Item]:
+    try:
+        return list(items_of(body))
+    except ImportLineError as exc:
+        raise ConfigError(f"{exc}; nothing was imported") from exc
 
 
 def _allocator(engine: AsyncEngine) -> Any:

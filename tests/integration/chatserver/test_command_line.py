@@ -12,6 +12,7 @@ from tests.support.log import until_state
 from tests.support.people import People, start_talk
 from tests.support.server import PASSWORD, RunningServer, chatserver
 
+EXPORTS = Path(__file__).resolve().parents[2] / "fixtures" / "imports"
 DIALOGUES: list[dict[str, Any]] = [
     {
         "external_id": "old-1",
@@ -151,6 +152,11 @@ def test_agent_add(data: Path, tickets: dict[str, int]) -> None:
         assert "--password-stdin" in refused(none.result())
 
 
+def test_an_export_of_another_system_is_recognised(tmp_path: Path) -> None:
+    printed = done(chatserver("transcripts", "import", EXPORTS / "intercom.json", "--data", tmp_path / "data"))
+    assert [json.loads(line)["external_id"] for line in printed.splitlines()] == ["intercom:471", "intercom:472"]
+
+
 def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"entries": [{"role": "customer", "text": "fine"}]}\n{"entries": 7}\n')
@@ -159,6 +165,7 @@ def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Pa
         (("transcripts", "export", "99999999"), "99999999"),
         (("transcripts", "export", str(tickets["old-1"]), "-o", "/proc/x/file.json"), "/proc/x/file.json"),
         (("transcripts", "import", broken), "line 2"),
+        (("transcripts", "import", EXPORTS / "zendesk-chat.json", "--from", "intercom"), "line 3: chats[0]: "),
         (("transcripts", "search", "kettle", "--tz", "Mars/Olympus"), "Mars/Olympus"),
     ]
     with ThreadPoolExecutor(2) as pool:

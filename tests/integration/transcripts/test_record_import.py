@@ -10,7 +10,8 @@ from transcripts import schema
 from transcripts.database import read
 from transcripts.errors import ImportLineError
 from transcripts.export import as_json
-from transcripts.importer import AT_ONCE, Imported, import_lines
+from transcripts.import_line import numbered
+from transcripts.importer import AT_ONCE, Imported, import_chats
 from transcripts.seal import Sealer, SealKey
 from transcripts.search import Scope, Search
 from transcripts.store import Store
@@ -48,7 +49,8 @@ def caller() -> Caller:
 
 async def run(engine: AsyncEngine, caller: Caller, *lines: Any, **options: Any) -> list[Imported]:
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    work = import_lines(engine, texts, allocate=caller.allocate, people=caller, sealer=Sealer(engine, KEY), **options)
+    caller_and_seals: dict[str, Any] = {"allocate": caller.allocate, "people": caller, "sealer": Sealer(engine, KEY)}
+    work = import_chats(engine, numbered(texts), **caller_and_seals, **options)
     return [imported async for imported in work]
 
 
@@ -238,7 +240,9 @@ async def test_a_bad_line_is_named_and_nothing_of_it_is_done(
     ]
 
     async def import_all() -> None:
-        work = import_lines(engine, texts, allocate=caller.allocate, people=caller, sealer=Sealer(engine, KEY))
+        work = import_chats(
+            engine, numbered(texts), allocate=caller.allocate, people=caller, sealer=Sealer(engine, KEY)
+        )
         async for imported in work:
             done.append(imported)
 
