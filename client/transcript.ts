@@ -23,8 +23,15 @@ export interface Transcript {
   more: boolean;
   /** Staff only. */
   customer?: { id: string; name?: string; email?: string; verified: boolean };
-  /** Staff only: who opened this transcript, and when. */
-  accesses?: { at: number; who: string }[];
+  /** Who opened this transcript, the last first. Names of staff are for staff. */
+  accesses?: Access[];
+}
+
+export interface Access {
+  at: number;
+  by: "customer" | "staff";
+  who: string;
+  how: "read" | "download";
 }
 
 /** The rest of a transcript whose first page we have. `onPage` gets the transcript as far as it is there. */

@@ -1,5 +1,5 @@
 import { dayTime, shortTime, zoneName } from "../client/format";
-import { departmentName, type Transcript } from "../client/transcript";
+import { type Access, departmentName, type Transcript } from "../client/transcript";
 import { texts } from "./texts";
 
 /** What the transcript is of: from whom, about what, from when to when. */
@@ -51,6 +51,23 @@ export function Seal({ transcript, onReload }: { transcript: Transcript; onReloa
         {texts.refresh}
       </button>
     </div>
+  );
+}
+
+/** Every opening of this transcript, by whomever. */
+export function Accesses({ accesses }: { accesses: Access[] }) {
+  return (
+    <details class="accesses">
+      <summary>{texts.accesses.title(accesses.length)}</summary>
+      <ul>
+        {accesses.map(({ at, by, how }, place) => (
+          <li key={place}>
+            {texts.accesses[by]} · {dayTime(at)}
+            {how === "download" && ` · ${texts.accesses.download}`}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

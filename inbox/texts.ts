@@ -44,6 +44,12 @@ export const texts = {
   downloading: "Downloading …",
   downloadFailed: "We couldn't download the file. Try again.",
   leave: "Use another ticket",
+  accesses: {
+    title: (count: number) => (count === 1 ? "This transcript was opened once" : `This transcript was opened ${count} times`),
+    customer: "With the access code",
+    staff: "By our staff",
+    download: "downloaded",
+  },
   empty: "Nothing has been written in this chat yet.",
   retry: "Try again",
   problemRest: "We couldn't load the rest of this transcript.",

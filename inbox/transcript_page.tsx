@@ -3,7 +3,7 @@ import { hitsOf, placeOf } from "../client/document/hits";
 import { TranscriptDocument } from "../client/document/transcript_document";
 import type { Transcript } from "../client/transcript";
 import { downloadProof } from "./calls";
-import { Facts, Seal, Zone } from "./facts";
+import { Accesses, Facts, Seal, Zone } from "./facts";
 import { FindBar } from "./find_bar";
 import type { Pass, Problem } from "./state";
 import { problemText, texts } from "./texts";
@@ -66,6 +66,7 @@ export function TranscriptPage({ pass, transcript, problem, onReload, onLeave }:
           transcript.more && <p>{texts.loadingMore}</p>
         )}
       </div>
+      <Accesses accesses={transcript.accesses ?? []} />
       <Zone />
     </main>
   );

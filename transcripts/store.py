@@ -52,6 +52,12 @@ class ChatHead:
     last_seq: int
 
 
+BY_CUSTOMER = frozenset({"access_code", "export"})
+"""Ways in that only the customer has. All others are the staff's, whatever a member of staff is called."""
+TAKEN = frozenset({"export", "agent_export", "export_customer"})
+"""Ways that give a file away."""
+
+
 @dataclass(frozen=True)
 class Access:
     """Who opened a transcript, when (ms UTC) and how ('access_code', 'agent', 'export' …)."""
@@ -171,10 +177,23 @@ class Store:
             row = (await connection.execute(question.limit(1))).mappings().first()
             return segment_of(dict(row)) if row else None
 
-    async def record_access(self, ticket: int, who: str, how: str, at: int) -> None:
-        """Notes that somebody opened the transcript. Shown to the customer and to staff."""
+    async def record_access(self, ticket: int, who: str, how: str, at: int, *, unless_since: int | None = None) -> None:
+        """Notes that somebody opened the transcript. Shown to the customer and to staff.
+
+        Args:
+            ticket: whose transcript.
+            who: a name.
+            how: by which way in.
+            at: ms UTC.
+            unless_since: not once more if the same one came the same way at this time or later.
+        """
         async with write(self._engine) as connection:
             row = {"ticket": ticket, "who": who, "how": how, "at": at}
+            if unless_since is not None:
+                table = schema.accesses.c
+                same = (table.ticket == ticket) & (table.at >= unless_since) & (table.who == who) & (table.how == how)
+                if await connection.scalar(select(table.id).where(same).limit(1)):
+                    return
             await connection.execute(insert(schema.accesses).values(row))
 
     async def accesses(self, ticket: int, *, limit: int = 200) -> list[Access]:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.cli.common import data_option, database, require_installation, settings_of
 from chatserver.cli.progress import progress
+from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
 from chatserver.keys import Keys, seal_key
@@ -37,6 +38,9 @@ from transcripts.search import Scope, Search
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket, ticket_of
 from transcripts.verify import verify
+
+OPERATOR = "command line"
+"""Who opened a transcript here, in its list of openings."""
 
 json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
 
@@ -205,6 +209,7 @@ async def _show(ticket: str, as_json_lines: bool, settings: Settings) -> None:
         entries: list[Entry] = []
         while page := await store.entries(chat.ticket, after=entries[-1].seq if entries else 0, limit=1000, staff=True):
             entries += page
+        await store.record_access(chat.ticket, OPERATOR, "agent", now_ms())
     if as_json_lines:
         fields = {
             name: value
@@ -270,6 +275,7 @@ async def _export(ticket: str, staff: bool, settings: Settings) -> bytes:
     async with database(settings) as engine:
         store = Store(engine)
         chat = await _chat(store, ticket)
+        await store.record_access(chat.ticket, OPERATOR, "agent_export", now_ms())
         return msgspec.json.format(
             msgspec.json.encode(await as_json(store, chat.ticket, "staff" if staff else "all")), indent=2
         )

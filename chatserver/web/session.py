@@ -17,6 +17,7 @@ import structlog
 
 from chatserver.actions.author import Author
 from chatserver.broker.log import Accepted
+from chatserver.clock import now_ms
 from chatserver.errors import (
     BadFrameError,
     ChatError,
@@ -34,12 +35,13 @@ from chatserver.web.lines import Lines, Work
 from chatserver.web.services import Services
 from chatserver.wire import close_codes, commands
 from chatserver.wire.codec import Codec
-from chatserver.wire.frames import Ack, Error, Pong
+from chatserver.wire.frames import Ack, Error, Page, Pong
 from transcripts.errors import TranscriptError
 
 HELLO_SECONDS = 10
 TYPING_SECONDS = 2.0  # clients say it every 3 s
 SIGNAL_RATE = Rate(1_000, 100)  # signs of life, and commands that cannot be executed
+READING_MS = 3_600_000  # a socket that comes back is not another opening
 ABUSE_REFUSALS = 200  # commands in a row that were too fast
 
 log = structlog.get_logger()
@@ -256,6 +258,7 @@ class Session:
             else:
                 chats.append(page)
                 readers.append(reader)
+                await self._record_reading(page)
         self._reply(greeting.welcome(command, connection, chats))
         for reader in readers:
             reader.release()
@@ -307,12 +310,29 @@ class Session:
     async def _attach(self, command: commands.Attach) -> None:
         assert self._connection
         page, reader = await self._services.hub.attach(self._connection, command, id=command.id)
+        await self._record_reading(page)
         self._reply(page)
         reader.release()
 
     async def _pull(self, command: commands.Pull) -> None:
         assert self._connection
-        self._reply(await self._services.hub.pull(self._connection, command))
+        page = await self._services.hub.pull(self._connection, command)
+        await self._record_reading(page)
+        self._reply(page)
+
+    async def _record_reading(self, page: Page) -> None:
+        """Staff who read a chat that has ended open its transcript, by this way as by any other."""
+        author = self._author
+        if author is None or not author.person.staff or page.state.get("state") not in ("closed", "closing"):
+            return
+        now = now_ms()
+        try:
+            await self._services.store.record_access(
+                page.ticket, author.person.name or author.person.id, "agent", now, unless_since=now - READING_MS
+            )
+        except TranscriptError as error:
+            # Work goes on while SQL is away; what is not in Redis any more cannot be read then anyway.
+            log.warning("access.not_recorded", ticket=page.ticket, error=str(error))
 
     async def _reserve_ticket(self, command: commands.ReserveTicket) -> None:
         assert self._author

@@ -25,6 +25,7 @@ from transcripts.chat import Chat
 from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
 from transcripts.search import Scope
+from transcripts.store import BY_CUSTOMER, TAKEN, Access
 from transcripts.ticket import is_ticket, parse_ticket
 
 PAGE = 200
@@ -129,14 +130,16 @@ class TranscriptApi:
     async def staff_view(self, request: Request) -> Response:
         """A transcript with everything staff may see."""
         agent, chat = await self._for_staff(request)
-        if _after(request) == 0:
-            await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent", now_ms())
+        now = now_ms()
+        # Further pages belong to the opening before them. Who begins with one has opened it, too.
+        since = None if _after(request) == 0 else now - VIEW_SECONDS * 1000
+        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent", now, unless_since=since)
         return _json({"transcript": await self._transcript(chat, after=_after(request), staff=True)})
 
     async def staff_export(self, request: Request) -> Response:
         """The file with its proof, notes included."""
         agent, chat = await self._for_staff(request)
-        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "export", now_ms())
+        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent_export", now_ms())
         return await self._file(chat, staff=True)
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
@@ -188,9 +191,7 @@ class TranscriptApi:
         shown["entries"] = [frame_of_entry(entry, chat.epoch) for entry in entries[:PAGE]]
         shown["more"] = len(entries) > PAGE
         accesses = await services.store.accesses(chat.ticket)
-        shown["accesses"] = [
-            {"at": one.at, "who": one.who if staff or one.who == "customer" else "staff"} for one in accesses
-        ]
+        shown["accesses"] = [_access(one, staff=staff) for one in accesses]
         if staff:
             customer = await services.directory.customer_names(chat.customer_id)
             customer["name"] = chat.customer_name or customer.get("name")
@@ -206,6 +207,17 @@ class TranscriptApi:
             "Cache-Control": "no-store",
         }
         return Response(body, media_type="application/json", headers=headers)
+
+
+def _access(access: Access, *, staff: bool) -> dict[str, Any]:
+    """Names of staff are for staff. Nobody is taken for the customer because of a name."""
+    customer = access.how in BY_CUSTOMER
+    return {
+        "at": access.at,
+        "by": "customer" if customer else "staff",
+        "who": "customer" if customer else access.who if staff else "staff",
+        "how": "download" if access.how in TAKEN else "read",
+    }
 
 
 def _department(departments: dict[str, Any], id_: str | None) -> dict[str, str]:

@@ -103,6 +103,8 @@ def test_a_whole_chat_from_the_shop_to_the_transcript(
     inbox.get_by_role("button", name="Open the transcript").click()
     expect(inbox.get_by_text("Yes please, to the turquoise house.")).to_be_visible()
     expect(inbox.get_by_text("Sealed").first).to_be_visible()
+    inbox.get_by_text("This transcript was opened").click()
+    expect(inbox.get_by_text("With the access code").first).to_be_visible()
     expect(inbox.get_by_text("•••• 1111").first).to_be_visible()
     expect(inbox.locator("body")).not_to_contain_text("good one")
     screenshots.take(inbox, "inbox")

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 _BREAKS = frozenset({"p", "div", "br", "li", "ul", "ol", "tr", "table", "blockquote", "pre", "h1", "h2", "h3", "hr"})
+_PARAGRAPH = re.compile(r"<p>([^<&]*)</p>")
 _SILENT = frozenset({"script", "style", "head", "title"})
 
 
@@ -11,6 +12,8 @@ def plain_text(html: str | None) -> str:
     """The text of a piece of HTML; a link keeps its address, a picture is `[image]`."""
     if not html or not ("<" in html or "&" in html):
         return (html or "").strip()
+    if plain := _PARAGRAPH.fullmatch(html):  # most messages; the parser takes 50 µs
+        return re.sub(r"\s+", " ", plain[1]).strip()
     reader = _Reader()
     reader.feed(html)
     reader.close()

@@ -10,6 +10,7 @@ import pytest
 from tests.support.client import Api
 from tests.support.log import until_durable, until_state
 from tests.support.people import People, Talk, open_chat, start_talk
+from tests.support.server import make_agents
 from transcripts.ticket import ticket_of
 from transcripts.verify import verify
 
@@ -217,6 +218,27 @@ async def test_names_of_staff_who_looked_are_for_staff(people: People) -> None:
     transcript = answer.json()["transcript"]  # beside it there is a token, whose random letters may make a name
     assert [one["who"] for one in transcript["accesses"]] == ["customer", "staff"]
     assert "Sue" not in json.dumps(transcript)
+
+
+async def test_no_way_in_goes_unrecorded(people: People) -> None:
+    make_agents(people.server.data, [("imp@shop.example", "customer", "agent", ("support",))], people.server.env)
+    talk = await ended_talk(people)
+    path = f"/api/v1/transcripts/{talk.ticket}"
+
+    async def by_staff() -> int:
+        answer = await view(people.browser(), talk.ticket, talk.opened["access_code"])
+        return [one["by"] for one in answer.json()["transcript"]["accesses"]].count("staff")
+
+    assert await by_staff() == 0
+    socket = await people.staff("ben")
+    assert (await socket.call("attach", ticket=talk.ticket))["state"]["state"] in ("closing", "closed")
+    assert await by_staff() == 1
+    for number, (login, way) in enumerate((("sue", f"{path}?after=1"), ("ben", f"{path}/export.json"), ("imp", path))):
+        assert (await (await people.signed_in(login)).http.get(way)).status_code == HTTPStatus.OK
+        assert await by_staff() == number + 2
+    # Further pages of what is open are not another opening.
+    await (await people.signed_in("sue")).http.get(f"{path}?after=2")
+    assert await by_staff() == 4
 
 
 async def test_search_finds_what_the_agent_may_see(people: People) -> None:

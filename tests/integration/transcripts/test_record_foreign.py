@@ -284,6 +284,8 @@ async def test_who_said_it_is_never_guessed_as_customer_or_agent(engine: AsyncEn
     [
         (None, ""),
         (" plain & simple ", "plain & simple"),
+        ("<p> a \n b </p>", "a b"),
+        ("<p> a \n <b>b</b> </p>", "a b"),
         ("<p>a</p><p>b</p>", "a\n\nb"),
         ("a<br/>b<br>c", "a\nb\nc"),
         ("<ul><li>one</li><li>two</li></ul>", "one\n\ntwo"),
