@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos peers growth bench-check record-bench screenshots check format clean lock
+.PHONY: run build test chaos mask-report peers growth bench-check record-bench screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -19,6 +19,9 @@ test: $(VENV)/developer ## Unit, contract, integration and browser tests
 
 chaos: $(VENV)/developer ## Break everything at random for nine minutes, and check the guarantee (tests/chaos/README.md)
 	$(BIN)/python -m tests.chaos --minutes 9
+
+mask-report: $(VENV)/developer ## How much of what is secret is masked and of what is not stays; writes mask-report.svg (docs/security.md)
+	$(BIN)/python -m bench.masking.report --plot mask-report.svg
 
 peers: $(VENV)/installed ## Measure against other servers of its kind: make peers PEERS=folder of the harness (docs/performance.md)
 	@test -x "$(PEERS)/run.sh" || { echo "make peers needs PEERS=FOLDER, the folder of the peers harness (with run.sh)"; exit 1; }

@@ -1,82 +1,75 @@
 """Payment card numbers: 13 to 19 digits of an issuer's range that pass the Luhn check (ISO/IEC 7812-1, annex B).
 
-Digits of any script count, with up to three separators between two of them. One in ten numbers passes Luhn by chance,
-so the shape decides too: inside a longer row of digits only what is grouped like a card is one, and an order number
-(`order 4012888888881881`, `#…`, `AB4012888888881881`, `112-7788231-1234567`) is left alone when it is written in one
-piece.
+Up to three separators may stand between two digits, and words between the groups of a number that is grouped as on the
+card. One in ten numbers passes Luhn by chance, so the shape decides too: inside a longer row of digits only what is
+grouped like a card is one, and an order number (`order 4012888888881881`, `#…`, `AB4012888888881881`,
+`112-7788231-1234567`) is left alone when it is written in one piece.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
+from stdnum import ean, luhn
+
+from transcripts.masking.beside_cards import beside
+from transcripts.masking.folding import Folded
+from transcripts.masking.found import Found, last_four
 from transcripts.masking.issuers import SHORTEST, issued_lengths
+from transcripts.masking.labels import far_labels, labels_after, labels_before
 
-_SEPARATORS = r"\s./\\_,\-\u00ad\u00b7\u2010-\u2015\u2212\uff0d\uff0e\uff0f\ufe63\u200b-\u200f\u2060\ufeff"
-_RUN = re.compile(rf"\d(?:[{_SEPARATORS}]{{0,3}}\d)*")
-_GROUP = re.compile(r"\d+")
-_DIGIT = re.compile(r"\d")
-_ASCII_DIGITS = b"0123456789"
+# Punctuation and spaces; everything outside ASCII is folded into them. A bullet is what an earlier masking left.
+_BETWEEN = re.compile(r"[\s!-/:-@\[-`{-~]{1,3}")
+_WORDS_BETWEEN = re.compile(r"[^\d•]{1,24}")
+_APART = re.compile(r"[a-z]|.{4}", re.DOTALL)  # more than what stands between the digits of one run
 
-_CARD_WORD = re.compile(
-    r"(?:card|karte|carte|carta|tarjeta|cartao|cartão|kaart|visa|master|maestro|amex|express|diners|discover|jcb|cc|pan)"
-    r"(?:[ \t]*(?:numbers?|nummer|num|no|nr|is|ist|[:.#=№-]))*[ \t]*$"
-)
-_ORDER_WORD = re.compile(
-    r"(?:(?<![a-z])(?:order|bestell|auftrag|commande|pedido|ordine|invoice|rechnung|facture|factura|fattura|tracking"
-    r"|sendung|shipment|booking|buchung|ticket|ref|serial|imei|isbn|ean|gtin|sku)[a-z]*"
-    r"(?:[ \t]*(?:numbers?|nummer|num|no|nr|id|is|ist|[:.#=№-]))*|[#№])[ \t]*$"
-)
-_CONTEXT = 40  # characters looked at before a number; bounds the time of the two patterns above
+_CLASSIC = frozenset({(4, 6, 5), (4, 6, 4), (8, 8)})
+# What people say with words in between: "4111 1111 and then 1111 1111".
+_IN_WORDS = ((4, 4, 4, 4), (8, 8), (4, 6, 5), (4, 6, 4), (4, 12), (12, 4))
+_FIRST_IN_WORDS = frozenset(shape[0] for shape in _IN_WORDS)
+_PHONE_OR_PRICE = tuple("+$€£¥")
+_WORD = 24
+_EAN = 13
 
 Places = list[tuple[int, int]]
 
 
-def mask_cards(text: str) -> str:
-    """The text with each card number replaced by `•••• ` and its last four digits; the same object if there is none."""
-    while True:
-        masked = _mask_once(text)
-        if masked is text:
-            return text
-        # The last four digits may begin another card with what follows them. Each round leaves nine digits fewer.
-        text = masked
+def find_cards(folded: Folded) -> Iterator[Found]:
+    """Card numbers, and the expiry dates and security codes beside them."""
+    text = folded.text
+    places = [place for run in _runs(folded) for place in _cards_in(text, run)]
+    places += _split_by_words(folded, places)
+    for start, end in places:
+        yield Found(start, end, "card", last_four(text[start:end]))
+    if places:
+        yield from beside(text, places)
 
 
-def _mask_once(text: str) -> str:
-    if _fewer_digits_than_a_card(text):
-        return text
-    pieces: list[str] = []
-    done = 0
-    for run in _RUN.finditer(text):
-        if run.end() - run.start() < SHORTEST:
-            continue
-        for first, last in _cards_in(text, run.start(), run.end()):
-            pieces += [text[done:first], "•••• ", _last_four(text[first:last])]
-            done = last
-    return "".join([*pieces, text[done:]]) if pieces else text
+def _runs(folded: Folded) -> Iterator[Places]:
+    """Groups of digits with nothing but a few separators between them, where they are enough for a card."""
+    text, count = folded.text, 0
+    run: Places = []
+    for start, end in folded.groups:
+        gap = text[run[-1][1] : start] if run else ""
+        if run and not (gap == " " or gap == "-" or (len(gap) <= 3 and _BETWEEN.fullmatch(gap))):
+            if count >= SHORTEST:
+                yield run
+            run, count = [], 0
+        run.append((start, end))
+        count += end - start
+    if count >= SHORTEST:
+        yield run
 
 
-def _fewer_digits_than_a_card(text: str) -> bool:
-    # Nearly every text ends here, after 0.3 µs.
-    if text.isascii():
-        raw = text.encode()
-        return len(raw) - len(raw.translate(None, _ASCII_DIGITS)) < SHORTEST
-    return len(_DIGIT.findall(text)) < SHORTEST
-
-
-def _last_four(number: str) -> str:
-    return "".join(str(int(digit)) for digit in _DIGIT.findall(number)[-4:])
-
-
-def _cards_in(text: str, start: int, end: int) -> Places:
+def _cards_in(text: str, groups: Places) -> Places:
     """The places of the cards in one run of digits, in order.
 
     First what is written like a card, then what somebody may have grouped by hand, then what is a card as a whole. Each
     step looks only at groups that are still free.
     """
-    run = _Run(text, start, end)
-    if run.before[-1] < SHORTEST:
+    if _is_reserved(text, groups):
         return []
+    run = _Run(text, groups)
     if not (numbers := list(run.numbers())):
         return []
     found = [*_take(run, numbers, _is_classic), *_take(run, numbers, _is_plausible), *_take_whole(run, numbers)]
@@ -86,9 +79,9 @@ def _cards_in(text: str, start: int, end: int) -> Places:
 class _Run:
     """A row of digit groups: `at` are their places in the text, `before` how many digits precede each of them."""
 
-    def __init__(self, text: str, start: int, end: int) -> None:
+    def __init__(self, text: str, groups: Places) -> None:
         self.text = text
-        self.at = [group.span() for group in _GROUP.finditer(text, start, end)]
+        self.at = groups
         self.before = [0, *accumulate(last - first for first, last in self.at)]
         self.free = [True] * len(self.at)
         self._digits = [int(char) for first, last in self.at for char in text[first:last]]
@@ -106,6 +99,10 @@ class _Run:
     def shape(self, first: int, end: int) -> tuple[int, ...]:
         """The lengths of the groups first … end-1."""
         return tuple(self.length(group, group + 1) for group in range(first, end))
+
+    def evenly_separated(self, first: int, end: int) -> bool:
+        """Whether the same stands between all of the groups first … end-1."""
+        return len({self.text[self.at[group][1] : self.at[group + 1][0]] for group in range(first, end - 1)}) <= 1
 
     def numbers(self) -> Iterator[tuple[int, int]]:
         """The groups (first, one past the last) that together are a number some issuer gives out and that passes Luhn.
@@ -128,22 +125,32 @@ class _Run:
         return (sums[stop] - sums[start]) % 10 == 0
 
     def _reserve(self) -> None:
-        """Takes away the groups that are an order number of one very large shop: 112-7788231-1234567."""
         for group in range(len(self.at) - 2):
-            (_, a), (b, c), (d, _) = self.at[group : group + 3]
-            dashes = self.text[a:b] == self.text[c:d] == "-"
-            if dashes and self.shape(group, group + 3) == (3, 7, 7):
+            if _is_reserved(self.text, self.at[group : group + 3]):
                 self.free[group : group + 3] = [False] * 3
 
     def _excused(self, first: int, end: int) -> bool:
-        """Whether what stands before the number says that it is something else: an order number, a telephone."""
+        """Whether it is something else: what stands beside it says so, or it is a product's number."""
         if end - first > 1 and _is_classic(self, first, end):
             return False  # nobody groups order numbers like a card
-        start = self.at[first][0]
-        context = self.text[max(0, start - _CONTEXT) : start].lower()
-        if not context or _CARD_WORD.search(context):
+        start, stop = self.at[first][0], self.at[end - 1][1]
+        if self.text[start - 1 : start] in _PHONE_OR_PRICE:
+            return True
+        word = self.text.rfind(" ", max(0, start - _WORD), start) + 1 or start  # order D81-3855904-3208066
+        if labels := labels_before(self.text, start) or labels_before(self.text, word):
+            return all(label.kept for label in labels)
+        if start and self.text[start - 1].isalpha():
+            return True
+        if end - first > 1:
             return False
-        return context[-1] == "+" or context[-1].isalpha() or bool(_ORDER_WORD.search(context))
+        if stop - start == _EAN and ean.is_valid(self.text[start:stop]):
+            return True
+        return bool(far_labels(self.text, start)) or any(label.kept for label in labels_after(self.text, stop))
+
+
+def _is_reserved(text: str, groups: Places) -> bool:
+    """Whether they are an order number of one very large shop: 112-7788231-1234567."""
+    return [end - start for start, end in groups] == [3, 7, 7] and text[groups[0][1]] == text[groups[1][1]] == "-"
 
 
 def _luhn(digit: int, doubled: bool) -> int:
@@ -153,7 +160,7 @@ def _luhn(digit: int, doubled: bool) -> int:
 def _is_classic(run: _Run, first: int, end: int) -> bool:
     """In one piece, or grouped as on the card: fours, American Express' 4-6-5, Diners Club's 4-6-4."""
     shape = run.shape(first, end)
-    if len(shape) == 1 or shape in {(4, 6, 5), (4, 6, 4), (8, 8)}:
+    if len(shape) == 1 or shape in _CLASSIC:
         return True
     return set(shape[:-1]) == {4} and shape[-1] <= 4
 
@@ -161,7 +168,9 @@ def _is_classic(run: _Run, first: int, end: int) -> bool:
 def _is_plausible(run: _Run, first: int, end: int) -> bool:
     """Equal groups, or none shorter than three digits: not a date, not an amount, not a telephone's area code first."""
     shape = run.shape(first, end)
-    return len(set(shape)) == 1 or (shape[0] >= 4 and min(shape) >= 3)
+    if len(set(shape)) == 1:
+        return shape[0] >= 4 or run.evenly_separated(first, end)  # 49.99, 39.99, 29.99, 19.99 are four prices
+    return shape[0] >= 4 and min(shape) >= 3
 
 
 def _take(run: _Run, numbers: Places, accept: Callable[[_Run, int, int], bool]) -> Iterator[tuple[int, int]]:
@@ -177,5 +186,32 @@ def _take_whole(run: _Run, numbers: Places) -> Iterator[tuple[int, int]]:
     last = len(run.at)
     for first, end in numbers:
         alone = (first == 0 or not run.free[first - 1]) and (end == last or not run.free[end])
-        if alone and all(run.free[first:end]):
+        if alone and all(run.free[first:end]) and run.evenly_separated(first, end):
             yield first, end
+
+
+def _split_by_words(folded: Folded, taken: Places) -> Iterator[tuple[int, int]]:
+    """Cards whose groups have words between them."""
+    text, groups = folded.text, folded.groups
+    ends = dict(taken)
+    free = 0  # the first place that no card has taken
+    for first, (start, end) in enumerate(groups):
+        free = max(free, ends.get(start, 0))
+        if start < free or end - start not in _FIRST_IN_WORDS or not issued_lengths(int(text[start : start + 4])):
+            continue
+        for shape in _IN_WORDS:
+            part = groups[first : first + len(shape)]
+            if tuple(end - start for start, end in part) == shape and _is_split_card(text, part):
+                free = part[-1][1]
+                yield start, free
+                break
+
+
+def _is_split_card(text: str, groups: Places) -> bool:
+    gaps = [text[end:start] for (_, end), (start, _) in pairwise(groups)]
+    if not all(_WORDS_BETWEEN.fullmatch(gap) for gap in gaps) or not any(map(_APART.search, gaps)):
+        return False
+    digits = "".join(text[start:end] for start, end in groups)
+    if len(digits) not in issued_lengths(int(digits[:4])) or not luhn.is_valid(digits):
+        return False
+    return not any(label.kept for label in labels_before(text, groups[0][0]))

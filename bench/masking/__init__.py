@@ -1,0 +1,1 @@
+"""What `make mask-report` measures masking with: made-up messages, and the report."""
