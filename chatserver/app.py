@@ -24,6 +24,7 @@ from chatserver.actions.assigning import Assigning
 from chatserver.actions.ending import Ending
 from chatserver.actions.messages import Messages
 from chatserver.actions.opening import Opening
+from chatserver.actions.text import TextCleaner
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
@@ -84,7 +85,7 @@ class ChatServer:
         signer = Signer(keys.token)
         chats = Chats(ChatLog(self._link), store, directory)
         queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)
-        waiting = Waiting(chats, queue)
+        waiting, cleaner = Waiting(chats, queue), TextCleaner(settings.masker)
         self.presence = Presence(
             self._link, lease_seconds=settings.node_lease_seconds, grace_seconds=settings.agent_grace_seconds
         )
@@ -96,10 +97,10 @@ class ChatServer:
             hub=hub,
             chats=chats,
             queue=queue,
-            messages=Messages(chats),
-            opening=Opening(chats, waiting, self._tickets, signer=signer, access_key=keys.access),
+            messages=Messages(chats, cleaner),
+            opening=Opening(chats, waiting, self._tickets, cleaner, signer=signer, access_key=keys.access),
             assigning=Assigning(chats, queue, waiting),
-            ending=Ending(chats, waiting),
+            ending=Ending(chats, waiting, cleaner),
             directory=directory,
             store=store,
             search=Search(engine),
@@ -109,6 +110,7 @@ class ChatServer:
             seal_keys={seal_key.key_id: seal_key.public},
             customer_rate=settings.customer_rate,
             agent_rate=settings.agent_rate,
+            masker=settings.masker,
         )
         origins = frozenset(settings.public_origins)
         secure = settings.public_origins[0].startswith("https:")

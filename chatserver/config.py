@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from chatserver.errors import ConfigError
 from chatserver.model.limits import AGENT_RATE, CUSTOMER_RATE, Rate
+from transcripts.masking import KINDS, Masker, PatternError, SitePattern, site_pattern
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Settings:
     drain_seconds: int = 20
     drain_rate: int = 100
     log_json: bool = False
+    mask_off: tuple[str, ...] = ()
+    mask_patterns: tuple[SitePattern, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -90,6 +93,8 @@ class Settings:
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
+            mask_off=_kinds("CHAT_MASK_OFF", get("CHAT_MASK_OFF")),
+            mask_patterns=_patterns("CHAT_MASK_PATTERNS", get("CHAT_MASK_PATTERNS")),
         )
 
     def with_options(self, **options: object) -> Settings:
@@ -141,6 +146,11 @@ class Settings:
         return tuple(dict.fromkeys((*self.site_origins, *(demo if self.shows_demo and self.loopback else ()))))
 
     @property
+    def masker(self) -> Masker:
+        """What is masked here."""
+        return Masker(off=self.mask_off, patterns=self.mask_patterns)
+
+    @property
     def database(self) -> str:
         """The database's URL; without one, SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data.resolve() / 'chat.db'}"
@@ -148,6 +158,29 @@ class Settings:
 
 def _list(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _kinds(name: str, text: str | None) -> tuple[str, ...]:
+    kinds = tuple(_list(text))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ConfigError(f"{name} takes kinds of secrets ({', '.join(KINDS)}), not {kind!r}")
+    return kinds
+
+
+def _patterns(name: str, text: str | None) -> tuple[SitePattern, ...]:
+    found: dict[str, SitePattern] = {}
+    for part in (text or "").split():
+        kind, given, pattern = part.partition("=")
+        if not given:
+            raise ConfigError(f"{name} takes NAME=PATTERN, separated by blanks, not {part!r}")
+        if kind in KINDS or kind in found:
+            raise ConfigError(f"{name}: there is a kind {kind!r} already")
+        try:
+            found[kind] = site_pattern(kind, pattern)
+        except PatternError as exc:
+            raise ConfigError(f"{name}: {pattern!r} is refused: {exc}") from exc
+    return tuple(found.values())
 
 
 def _number(name: str, text: str | None, default: int, low: int, high: int) -> int:

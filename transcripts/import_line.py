@@ -12,7 +12,7 @@ import msgspec
 from transcripts.entry import ChatBatch, Entry, Opening, Participant
 from transcripts.errors import ImportLineError
 from transcripts.ids import new_id
-from transcripts.masking import mask
+from transcripts.masking import EVERYTHING, Masked, Masker
 
 _LATEST = 253_402_300_799_999  # the end of the year 9999
 
@@ -81,6 +81,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: int
     closed_at: int
     times: tuple[int, ...]
+    said: tuple[Masked, ...]
 
 
 Read = Callable[[str], ImportLine]
@@ -100,7 +101,7 @@ def read_line(text: str) -> ImportLine:
     return _decode(text)
 
 
-def parse_line(item: Item, now: int, read: Read = read_line) -> Parsed:
+def parse_line(item: Item, now: int, read: Read = read_line, masker: Masker = EVERYTHING) -> Parsed:
     """Reads a chat.
 
     A line without an `external_id` gets one from its content, so that the same line is recognised when it comes again.
@@ -109,6 +110,7 @@ def parse_line(item: Item, now: int, read: Read = read_line) -> Parsed:
         item: where it stands, and its JSON.
         now: ms UTC, for a chat in which no time is given.
         read: what reads the form it is written in.
+        masker: what is masked.
 
     Raises:
         ImportLineError: names the line and the field.
@@ -132,14 +134,16 @@ def parse_line(item: Item, now: int, read: Read = read_line) -> Parsed:
         opened_at, times, closed_at = _times(line, number, now)
     except ImportLineError as exc:
         raise ImportLineError(number, f"{place}.{exc.field}" if place else exc.field, exc.why) from exc
+    safe = _Safe(masker)
     return Parsed(
         number=number,
         external_id=name,
-        line=_masked(line),
-        customer=_safe_person(line.customer or ImportedPerson()),
+        line=safe.line(line),
+        customer=safe.person(line.customer or ImportedPerson()),
         opened_at=opened_at,
         closed_at=closed_at,
         times=times,
+        said=tuple(masker.mask(_plain(entry.text or "")) for entry in line.entries),
     )
 
 
@@ -187,23 +191,28 @@ def _iso(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _masked(line: ImportLine) -> ImportLine:
-    return msgspec.structs.replace(
-        line,
-        topic=_safe(line.topic),
-        department=_safe(line.department),
-        order=None if line.order is None else _safe(str(line.order)),
-        product=_safe(line.product),
-        agent=None if line.agent is None else _safe_person(line.agent),
-    )
+class _Safe:
+    """What of a line is not said, masked."""
 
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
 
-def _safe_person(person: ImportedPerson) -> ImportedPerson:
-    return msgspec.structs.replace(person, name=_safe(person.name), email=_safe(person.email))
+    def line(self, line: ImportLine) -> ImportLine:
+        return msgspec.structs.replace(
+            line,
+            topic=self._text(line.topic),
+            department=self._text(line.department),
+            order=None if line.order is None else self._text(str(line.order)),
+            product=self._text(line.product),
+            agent=None if line.agent is None else self.person(line.agent),
+            entries=[msgspec.structs.replace(entry, name=self._text(entry.name)) for entry in line.entries],
+        )
 
+    def person(self, person: ImportedPerson) -> ImportedPerson:
+        return msgspec.structs.replace(person, name=self._text(person.name), email=self._text(person.email))
 
-def _safe(text: str | None) -> str | None:
-    return mask(_plain(text)).text if text else None
+    def _text(self, text: str | None) -> str | None:
+        return self._masker.mask(_plain(text)).text if text else None
 
 
 def _plain(text: str) -> str:
@@ -238,15 +247,13 @@ def batch_of(parsed: Parsed, *, ticket: int, epoch: int, customer_id: str, agent
 
     line = parsed.line
     add("opened", parsed.opened_at, cast.customer, name=parsed.customer.name, data=_opened(line))
-    for said, at in zip(line.entries, parsed.times, strict=True):
+    for said, masked, at in zip(line.entries, parsed.said, parsed.times, strict=True):
         who = cast.of(said)
         if said.role == "agent" and cast.owner is None and not said.note:
             cast.owner = who
             add("assigned", at, who, name=who.name, data={"owner": who.participant_id, "name": who.name, "gen": 1})
-        masked = mask(_plain(said.text or ""))
         kind, audience = ("note", "staff") if said.note else ("message", "all")
-        name = _safe(said.name) or who.name
-        add(kind, at, who, audience, name=name, text=masked.text, masked=masked.kinds)
+        add(kind, at, who, audience, name=said.name or who.name, text=masked.text, masked=masked.kinds)
     add("closed", parsed.closed_at, cast.system, data={"reason": "import"})
     return ChatBatch(
         ticket=ticket,
@@ -296,7 +303,7 @@ class _Cast:
         """Who said this. Several customers' names are one person; several agents' names are several."""
         if said.role == "customer":
             return self.customer
-        name = _safe(said.name)
+        name = said.name
         if said.role == "agent":
             name = name or self._agent_name
             return self._one("agent", name, self._agent_id if name == self._agent_name else None)

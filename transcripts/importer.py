@@ -17,6 +17,7 @@ from transcripts import schema
 from transcripts.database import read
 from transcripts.errors import ImportLineError, TranscriptError
 from transcripts.import_line import Item, Parsed, Read, batch_of, parse_line, read_line
+from transcripts.masking import EVERYTHING, Masker
 from transcripts.seal import Sealer
 from transcripts.search import Search
 from transcripts.store import Store
@@ -59,6 +60,7 @@ async def import_chats(
     people: People,
     sealer: Sealer,
     read: Read = read_line,
+    masker: Masker = EVERYTHING,
     on_progress: Callable[[int], None] | None = None,
     on_error: Callable[[ImportLineError], None] | None = None,
 ) -> AsyncIterator[Imported]:
@@ -71,6 +73,7 @@ async def import_chats(
         people: gives customers' and agents' ids.
         sealer: seals.
         read: what reads the form they are written in (`foreign.SYSTEMS`).
+        masker: what is masked; every built-in kind unless told.
         on_progress: called with the number of chats done, after each transaction.
         on_error: called for a line that cannot be read, which is then left out. Without it the import ends there with
             the error; what stood before is imported and yielded.
@@ -85,7 +88,7 @@ async def import_chats(
     failed: ImportLineError | None = None
     for number, item in enumerate(items, start=1):
         try:
-            waiting.append(parse_line(item, work.now, read))
+            waiting.append(parse_line(item, work.now, read, masker))
         except ImportLineError as exc:
             if on_error is None:
                 failed = exc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chatserver.actions.author import Author
-from chatserver.actions.text import clean
+from chatserver.actions.text import TextCleaner
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.draft import Draft
 from chatserver.broker.log import Accepted, MissingChat
@@ -22,8 +22,8 @@ class Ending:
     Raises (all methods): a `ChatError` that says why not; nothing has happened then, except with UnavailableError.
     """
 
-    def __init__(self, chats: Chats, waiting: Waiting) -> None:
-        self._chats, self._waiting = chats, waiting
+    def __init__(self, chats: Chats, waiting: Waiting, cleaner: TextCleaner) -> None:
+        self._chats, self._waiting, self._cleaner = chats, waiting, cleaner
 
     async def close_chat(self, author: Author, command: CloseChat) -> Accepted:
         """Ends the chat: nobody writes any more, and it leaves the queue and the agent's list."""
@@ -50,7 +50,7 @@ class Ending:
     async def rate_chat(self, author: Author, command: RateChat) -> tuple[Accepted, str | None]:
         """Says how it was, after the end; the last rating counts. The entry, and the text if we changed it."""
         chat = await self._chats.visible(author.person, command.ticket)
-        masked = clean(command.text) if command.text and command.text.strip() else None
+        masked = self._cleaner.message(command.text) if command.text and command.text.strip() else None
         draft = author.draft(
             command.ticket,
             "rated",

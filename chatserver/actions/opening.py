@@ -8,7 +8,7 @@ from typing import Any
 
 from chatserver.actions.access_code import access_code
 from chatserver.actions.author import Author
-from chatserver.actions.text import clean, clean_address, clean_line
+from chatserver.actions.text import TextCleaner
 from chatserver.actions.waiting import Waiting
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import event_at, event_epoch, event_id, event_prev
@@ -50,9 +50,16 @@ class Opening:
     """Opens chats, and puts them on their waiting list."""
 
     def __init__(
-        self, chats: Chats, waiting: Waiting, tickets: TicketNumbers, *, signer: Signer, access_key: bytes
+        self,
+        chats: Chats,
+        waiting: Waiting,
+        tickets: TicketNumbers,
+        cleaner: TextCleaner,
+        *,
+        signer: Signer,
+        access_key: bytes,
     ) -> None:
-        self._chats, self._waiting, self._tickets = chats, waiting, tickets
+        self._chats, self._waiting, self._tickets, self._cleaner = chats, waiting, tickets, cleaner
         self._signer, self._access_key = signer, access_key
 
     async def reserve_ticket(
@@ -84,7 +91,7 @@ class Opening:
         Raises:
             ChatError: why not; nothing has happened then, except with UnavailableError: undecided, ask again.
         """
-        masked = clean(command.text, keep=command.keep)
+        masked = self._cleaner.message(command.text, keep=command.keep)
         info = await self._info(author, command, site)
         ticket, fresh = self._claimed(author, command), False
         if ticket is None:
@@ -130,7 +137,7 @@ class Opening:
             raise UnavailableError(retry_after_ms=2_000) from exc
         if its_site is None:
             raise NotFoundError("This site is no longer there.")
-        topic = clean_line(command.topic)
+        topic = self._cleaner.line(command.topic)
         of_topic = (one["department"] for one in its_site.topics if one["label"] == topic)
         department = command.department or next(of_topic, its_site.default_department)
         if department not in departments:
@@ -142,12 +149,12 @@ class Opening:
             department_name=departments[department].name,
             chat_key=command.chat_key,
             topic=topic,
-            order=clean_line(command.order),
-            product=clean_line(command.product),
+            order=self._cleaner.line(command.order),
+            product=self._cleaner.line(command.product),
             locale=command.locale,
-            page_url=clean_address(command.page_url),
+            page_url=self._cleaner.address(command.page_url),
             regarding=tuple(command.regarding),
-            customer_name=clean_line(command.name),
+            customer_name=self._cleaner.line(command.name),
             customer_email=command.email,
         )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 import msgspec
 
+from chatserver.config import Settings
 from chatserver.errors import ConfigError
-from transcripts.masking import mask
 
 
 class _Line(msgspec.Struct):
@@ -17,7 +18,10 @@ class _Line(msgspec.Struct):
 
 @click.command("mask")
 def mask_command() -> None:
-    """Mask texts: JSON lines {"text"} on standard input, {"masked"} on standard output, in the same order."""
+    """Mask texts by this installation's rules: JSON lines {"text"} on standard input, {"masked"} on standard output, in
+    the same order.
+    """
+    mask = Settings.from_env(os.environ).masker.mask
     decode, encode = msgspec.json.Decoder(_Line).decode, msgspec.json.Encoder().encode
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():

@@ -88,6 +88,7 @@ async def _import(body: bytes, system: str | None, settings: Settings) -> None:
                 allocate=_allocator(engine),
                 people=_People(Directory(engine)),
                 sealer=Sealer(engine, sealer_key),
+                masker=settings.masker,
                 on_progress=advance,
             )
             try:

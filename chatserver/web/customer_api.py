@@ -82,7 +82,12 @@ class CustomerApi:
                 "customer_token": token,
                 "customer_id": customer["sub"],
                 "pass": await services.secrets.new_pass(holder),
-                "site": {"name": site.name, "topics": list(site.topics), "order_field": True},
+                "site": {
+                    "name": site.name,
+                    "topics": list(site.topics),
+                    "order_field": True,
+                    "masking": {"off": sorted(services.masker.off), "patterns": services.masker.patterns},
+                },
                 "open": True,
             }
         )

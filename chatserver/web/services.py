@@ -16,6 +16,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.queue import Queue
 from chatserver.stores.secrets import Secrets
+from transcripts.masking import Masker
 from transcripts.search import Search
 from transcripts.store import Store
 
@@ -41,3 +42,4 @@ class Services:
     seal_keys: dict[str, bytes]
     customer_rate: Rate
     agent_rate: Rate
+    masker: Masker

@@ -10,11 +10,12 @@ from collections.abc import Collection
 from transcripts.masking.masker import KINDS, Masked, Masker
 from transcripts.masking.site_patterns import PatternError, SitePattern, site_pattern
 
-__all__ = ["KINDS", "Masked", "Masker", "PatternError", "SitePattern", "mask", "site_pattern"]
+__all__ = ["EVERYTHING", "KINDS", "Masked", "Masker", "PatternError", "SitePattern", "mask", "site_pattern"]
 
-_ALL = Masker()
+EVERYTHING = Masker()
+"""Every built-in kind is masked."""
 
 
 def mask(text: str, keep: Collection[str] = ()) -> Masked:
     """The text with every kind of secret masked that is not in `keep`, by the built-in rules."""
-    return _ALL.mask(text, keep)
+    return EVERYTHING.mask(text, keep)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatserver.actions.messages import Messages
+from chatserver.actions.text import TextCleaner
 from chatserver.broker.event import event_epoch, event_id, event_seq
 from chatserver.broker.log import Accepted, MissingChat
 from chatserver.errors import ChatError, ConflictError, GapError, UnavailableError
@@ -29,6 +30,7 @@ from tests.support.client import new_device
 from tests.support.sqlite import SqliteFile
 from transcripts.append import Appended
 from transcripts.entry import ChatBatch
+from transcripts.masking import Masker
 from transcripts.store import Store
 
 
@@ -106,7 +108,7 @@ class Client:
 
     async def _post(self, item: Item) -> Accepted | ChatError:
         answer: asyncio.Future[Accepted | ChatError] = asyncio.get_running_loop().create_future()
-        Messages(self.stage.chats).post_message(
+        Messages(self.stage.chats, TextCleaner(Masker())).post_message(
             self.writer.author,
             PostMessage(id=1, ticket=self.ticket, n=item.n, text=item.text, gen=self.writer.gen),
             self.writer.participant,

@@ -40,8 +40,12 @@ def test_everything_can_be_set() -> None:
             "CHAT_CHECK_SECONDS": "60",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
+            "CHAT_MASK_OFF": "pin, code",
+            "CHAT_MASK_PATTERNS": r"staff=EMP-\d{6} club=KD[-\s]?\d{5,9}",
         }
     )
+    assert settings.masker.off == {"pin", "code"}
+    assert settings.masker.patterns == {"staff": r"EMP-\d{6}", "club": r"KD[-\s]?\d{5,9}"}
     assert settings.behind_seconds == 30
     assert (settings.ping_seconds, settings.check_seconds) == (10, 60)
     assert (settings.drain_seconds, settings.drain_rate) == (60, 300)
@@ -92,6 +96,24 @@ def test_everything_can_be_set() -> None:
 def test_bad_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         Settings.from_env({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("CHAT_MASK_OFF", "pin,pins", "takes kinds of secrets (card, iban, account, "),
+        ("CHAT_MASK_PATTERNS", r"EMP-\d{6}", r"takes NAME=PATTERN, separated by blanks, not 'EMP-"),
+        ("CHAT_MASK_PATTERNS", "card=abc", "there is a kind 'card' already"),
+        ("CHAT_MASK_PATTERNS", "a1=abc a1=abd", "there is a kind 'a1' already"),
+        ("CHAT_MASK_PATTERNS", "staff=(a+)+b", "'(a+)+b' is refused: '+' at character 3 has no greatest length"),
+        ("CHAT_MASK_PATTERNS", "staff=(abc", "'(abc' is refused: a ) is missing"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_masked_is_said_at_the_start(name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_env({name: value})
+    assert str(caught.value).startswith(name)
+    assert says in str(caught.value)
 
 
 def test_password_in_a_bad_url_is_not_repeated() -> None:

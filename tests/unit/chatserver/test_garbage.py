@@ -11,6 +11,7 @@ import pytest
 
 from chatserver.actions.author import Author
 from chatserver.actions.messages import Messages
+from chatserver.actions.text import TextCleaner
 from chatserver.broker.event import NOBODY, entry_parts, whole_entry
 from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
@@ -22,6 +23,7 @@ from chatserver.model.limits import Meter, Rate
 from chatserver.model.person import CUSTOMER_RIGHTS, Participant, Person
 from chatserver.web.session import Session
 from chatserver.wire.codec import CODECS, Codec
+from transcripts.masking import Masker
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +91,7 @@ class Seat:
         self.commands.up = self.commands.breaker.closed = self.pushes.up = True
         log: Any = ChatLog(link)
         chats: Any = type("Chats", (), {"log": log})()
-        services: Any = type("Services", (), {"hub": self.hub, "messages": Messages(chats)})()
+        services: Any = type("Services", (), {"hub": self.hub, "messages": Messages(chats, TextCleaner(Masker()))})()
         person = Person("p" * 36, "customer")
         self.session = Session(services, self.peer, codec)
         self.session._hello_timer.cancel()
