@@ -19,7 +19,7 @@ _CODE_AFTER = re.compile(rf"{_LEAD}(\d{{3,4}})(?![\da-z]|[.,:/\-]\d|\s?[$€£%]
 _FOLLOWS = re.compile(r" ?[a-z]|[ -]?\d{3}")  # 4111 1111 1111 1111 100 euros, or the next number
 _EXPIRY_BEFORE = re.compile(
     r"(?<![\d./])((?:0?[1-9]|1[0-2])[/.\-](?:20)?[2-4]\d)"
-    rf"{_GAP}{{1,4}}(?:{_WORDS}{_GAP}{{1,3}}|\d{{3,4}}{_GAP}{{1,3}}){{0,4}}$"
+    rf"{_GAP}{{1,4}}(?:{_WORDS}{_GAP}{{1,3}}|\d{{3,4}}{_GAP}{{1,3}}){{0,4}}\Z"
 )
 _EXPIRY_SAID = re.compile(
     rf"(?:{'|'.join(_TABLE['expiry'])})(?:{_GAP}{{1,3}}(?:{'|'.join(_TABLE['until'])})){{0,3}}{_GAP}{{0,3}}({_EXPIRY})"

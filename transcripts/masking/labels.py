@@ -28,7 +28,7 @@ _WORDS_AFTER = 6  # "482913 is your Amazon verification code"
 _TOKEN = re.compile(r"[0-9]*[a-z][a-z0-9]*|[.!?;](?=\s)|[\n{}•]|[0-9]+")
 _PUNCTUATION = " :#=-.,(\"'"
 _NEXT_WORD = re.compile(r"[ =:-]{0,3}([a-z]+)")
-_LETTER_PREFIX = re.compile(r"(?<![a-z0-9])[a-z]-$")  # G-482913
+_LETTER_PREFIX = re.compile(r"(?<![a-z0-9])[a-z]-\Z")  # G-482913
 
 Labels = tuple[Label, ...]
 

@@ -32,7 +32,7 @@ _MARK = re.compile(
 _QUOTED = re.compile(r"([\"'`])([^\"'`\n•]{1,64})\1")
 _VALUE = re.compile(r"[(\[]?([^\s•]{1,64})")
 _BEFORE = re.compile(
-    rf"(?<!\S)([^\s•]{{4,64}})\s{{1,3}}{_any('is')}\s{{1,3}}(?:{_any('my')}\s{{1,3}})?(?:{_any('which')}\s{{1,3}})?$"
+    rf"(?<!\S)([^\s•]{{4,64}})\s{{1,3}}{_any('is')}\s{{1,3}}(?:{_any('my')}\s{{1,3}})?(?:{_any('which')}\s{{1,3}})?\Z"
 )
 _SHORTEST = 3
 _LOOK_BACK = 112

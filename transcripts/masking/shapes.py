@@ -19,13 +19,13 @@ from transcripts.masking.table import RULES
 
 _IBAN_SEPARATORS = " -./:"
 _COUNTRY_SEPARATORS = " .:-"
-_COUNTRY = re.compile(r"(?<![a-z0-9])[a-z]{2}[ .:-]{0,2}$")
+_COUNTRY = re.compile(r"(?<![a-z0-9])[a-z]{2}[ .:-]{0,2}\Z")
 # How the digits of a number are grouped, and what may stand between the groups.
 _SHAPES = {(3, 2, 4): ("ssn", "-."), (3, 3, 3): ("sin", " -"), (4, 4, 4): ("aadhaar", " -")}
-_GOES_ON_BEFORE = re.compile(r"(?:[a-z0-9+]|\d[ .-])$")
+_GOES_ON_BEFORE = re.compile(r"(?:[a-z0-9+]|\d[ .-])\Z")
 _GOES_ON = re.compile(r"[a-z0-9]|[ .-]\d")
 _NINO_REST = re.compile(r"\d\d[ -]{0,2}\d\d[ -]{0,2}\d\d[ -]{0,2}[a-d](?![a-z0-9])")
-_NINO_BEGIN = re.compile(r"(?<![a-z0-9])([a-z]{2})([ -]{0,2})$")
+_NINO_BEGIN = re.compile(r"(?<![a-z0-9])([a-z]{2})([ -]{0,2})\Z")
 # QQ is given to nobody; it is what examples have.
 _NINO_PREFIX = re.compile(r"(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prstw-z][a-ceghj-nprstw-z]|qq")
 _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)})
