@@ -35,6 +35,7 @@ export interface OpenedData {
   order?: string;
   product?: string;
   regarding?: number[];
+  keep?: string[];
 }
 
 export interface AssignedData {

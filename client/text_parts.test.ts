@@ -30,6 +30,10 @@ describe("textParts", () => {
     ]);
   });
 
+  it("takes what stays of letters with it, and a hidden date", () => {
+    expect(told("NINO •••• 456C and •••• 1111 ••/•• OK")).toEqual(["NINO ", "[•••• 456C]", " and ", "[•••• 1111 ••/••]", " OK"]);
+  });
+
   it("numbers the hits, and keeps one that reaches into a masked part", () => {
     expect(told("a kettle", [{ start: 2, end: 8 }])).toEqual(["a ", "<kettle>"]);
     expect(textParts("x •••• 1111", [{ start: 0, end: 4 }]).map((part) => part.hit)).toEqual([0, 0, -1]);

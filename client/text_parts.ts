@@ -13,7 +13,7 @@ export interface TextPart {
 }
 
 /** The mask leaves bullets, with what it keeps behind them: `•••• 1111`. */
-const MASKED = /•{2,}(?:[ -]?[•\d]+)*/gu;
+const MASKED = /•{2,}(?: (?=[A-Z]*\d)[A-Z\d]{4}(?![\p{L}\d])|[ /-]?[•\d]+)*/gu;
 
 export function maskedPlaces(text: string): Range[] {
   return [...text.matchAll(MASKED)].map((match) => ({ start: match.index, end: match.index + match[0].length }));

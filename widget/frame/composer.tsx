@@ -7,8 +7,14 @@ import type { Room } from "./room";
 import { texts } from "./texts";
 import { charsLeft, Left, NEARLY, touch } from "./writing";
 
-export class Composer extends Component<{ panel: Panel; room: Room }, { text: string }> {
-  override state = { text: "" };
+interface State {
+  text: string;
+  /** Kinds of secrets in it that are sent as they are. */
+  keep: readonly string[];
+}
+
+export class Composer extends Component<{ panel: Panel; room: Room }, State> {
+  override state: State = { text: "", keep: [] };
   private field = createRef<HTMLTextAreaElement>();
 
   override componentDidMount() {
@@ -33,8 +39,8 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
     const text = this.state.text.trim();
     const { panel, room } = this.props;
     if (!text || this.left() < 0 || room.chats?.full) return;
-    room.post(text);
-    this.setState({ text: "" });
+    room.post(text, this.state.keep);
+    this.setState({ text: "", keep: [] });
     panel.focus();
   };
 
@@ -45,7 +51,8 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
   };
 
   private readonly onInput = ({ currentTarget }: { currentTarget: HTMLTextAreaElement }) => {
-    this.setState({ text: currentTarget.value });
+    const text = currentTarget.value;
+    this.setState(text ? { text } : { text, keep: [] });
     if (currentTarget.value) this.props.room.typing();
   };
 
@@ -53,7 +60,7 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
     return charsLeft(this.state.text, this.props.room.chats?.socket.limits.text_chars);
   }
 
-  render({ room }: { panel: Panel; room: Room }, { text }: { text: string }) {
+  render({ room }: { panel: Panel; room: Room }, { text, keep }: State) {
     const left = this.left();
     const full = room.chats?.full;
     return (
@@ -65,6 +72,7 @@ export class Composer extends Component<{ panel: Panel; room: Room }, { text: st
         ) : (
           <Left left={left} />
         )}
+        <room.Secrets room={room} text={text} keep={keep} onKeep={(keep) => this.setState({ keep })} />
         <textarea
           ref={this.field}
           rows={1}

@@ -9,10 +9,11 @@ interface State {
   topic?: Topic;
   missing: boolean;
   left: number;
+  keep: readonly string[];
 }
 
 export class Home extends Component<{ panel: Panel }, State> {
-  override state: State = { missing: false, left: NEARLY };
+  override state: State = { missing: false, left: NEARLY, keep: [] };
   private message = createRef<HTMLTextAreaElement>();
   private order = createRef<HTMLInputElement>();
   private name = createRef<HTMLInputElement>();
@@ -34,8 +35,8 @@ export class Home extends Component<{ panel: Panel }, State> {
       return this.message.current?.focus();
     }
     if (charsLeft(text) < 0) return this.message.current?.focus();
-    const { topic } = this.state;
-    void this.props.panel.open({ text, topic, order: this.order.current?.value.trim(), name: this.name.current?.value.trim() });
+    const { topic, keep } = this.state;
+    void this.props.panel.open({ text, topic, keep, order: this.order.current?.value.trim(), name: this.name.current?.value.trim() });
   };
 
   private readonly onWrite = ({ currentTarget }: { currentTarget: HTMLTextAreaElement }) => {
@@ -46,10 +47,10 @@ export class Home extends Component<{ panel: Panel }, State> {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.submit(event);
   };
 
-  render({ panel }: { panel: Panel }, { topic, missing, left }: State) {
-    const { session } = panel;
+  render({ panel }: { panel: Panel }, { topic, missing, left, keep }: State) {
+    const { session, room } = panel;
     return (
-      <form class="pad home" onSubmit={this.submit} onInput={() => void panel.load()} onKeyDown={this.onKeyDown} noValidate>
+      <form class="pad home" onSubmit={this.submit} onInput={() => void panel.load().then(() => this.setState({}))} onKeyDown={this.onKeyDown} noValidate>
         <div>
           <h2>{texts.hello}</h2>
           <p class="muted">{session?.open ? texts.helloOpen : texts.helloAway}</p>
@@ -83,6 +84,7 @@ export class Home extends Component<{ panel: Panel }, State> {
           )}
         </label>
         <Left left={left} />
+        {room && <room.Secrets room={room} text={this.message.current?.value ?? ""} keep={keep} onKeep={(keep) => this.setState({ keep })} />}
         <div class="pair">
           {session?.site.order_field && (
             <label>

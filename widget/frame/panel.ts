@@ -4,6 +4,7 @@
  */
 
 import { call, HttpError } from "../../client/http";
+import type { Masking } from "../../client/masking/mask";
 import { openStore } from "../../client/storage";
 import type { PanelOptions } from "../messages";
 import { linkToPage } from "./page_link";
@@ -20,13 +21,15 @@ export interface FirstMessage {
   topic?: Topic;
   order?: string;
   name?: string;
+  /** Kinds of secrets to send as they are. */
+  keep?: readonly string[];
 }
 
 interface Session {
   customer_token: string;
   customer_id: string;
   pass: string;
-  site: { name: string; topics: Topic[]; order_field: boolean };
+  site: { name: string; topics: Topic[]; order_field: boolean; masking?: Masking };
   open: boolean;
 }
 

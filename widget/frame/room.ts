@@ -2,13 +2,16 @@
 
 import { type ChatState, unreadCount } from "../../client/chat_state";
 import { Chats } from "../../client/chats";
+import { type Masked, Masker } from "../../client/masking/mask";
 import { openLine } from "../../client/open_line";
 import { socketUrl } from "../../client/socket";
 import { ChatScreen } from "./chat";
 import type { FirstMessage, Panel } from "./panel";
+import { Secrets } from "./secrets";
 
 export class Room {
   readonly View = ChatScreen;
+  readonly Secrets = Secrets;
   chats?: Chats;
   /** How far this person had read when the panel was opened on something new: what is new stands below a line. */
   unreadAfter?: number;
@@ -16,6 +19,7 @@ export class Room {
   /** The chat whose first page has come. */
   private met?: number;
   private opening?: ReturnType<typeof openLine>;
+  private masker?: Masker;
   private told: { unread?: number; live?: boolean; ticket?: number; ended?: boolean; blocked?: boolean } = {};
 
   constructor(private readonly panel: Panel) {}
@@ -58,16 +62,16 @@ export class Room {
 
   async open(first: FirstMessage): Promise<void> {
     const { panel } = this;
-    const { text, topic, order, name } = first;
+    const { text, topic, order, name, keep } = first;
     const { locale, page_url } = panel.options;
     const chats = await this.connect();
     chats.socket.start();
     const opened = chats.open({
-      text,
+      ...this.hidden(text, keep),
       topic: topic?.label,
       department: topic?.department,
-      order: order || undefined,
-      name: name || undefined,
+      order: this.mask(order).text || undefined,
+      name: this.mask(name).text || undefined,
       locale,
       page_url,
     });
@@ -78,8 +82,19 @@ export class Room {
     if (this.panel.kept.chat === chatKey) this.panel.keep({ chat: String(ticket), code });
   }
 
-  post(text: string): void {
-    this.chats?.postMessage(this.panel.kept.chat ?? "", text);
+  post(message: string, keep: readonly string[]): void {
+    const { text, ...extra } = this.hidden(message, keep);
+    this.chats?.postMessage(this.panel.kept.chat ?? "", text, extra);
+  }
+
+  /** Without its secrets but those the author keeps. They do not even reach the outbox. */
+  mask(text = "", keep: readonly string[] = []): Masked {
+    this.masker ??= new Masker(this.panel.session?.site.masking);
+    return this.masker.mask(text, keep);
+  }
+
+  private hidden(text: string, keep: readonly string[] = []): { text: string; keep?: string[] } {
+    return { text: this.mask(text, keep).text, keep: keep.length ? [...keep] : undefined };
   }
 
   retry(key: string): void {
@@ -96,7 +111,7 @@ export class Room {
   }
 
   rate(rating: number, text?: string): void {
-    if (this.chat) this.chats?.send({ op: "rate_chat", ticket: this.chat.ticket, rating, text: text || undefined });
+    if (this.chat) this.chats?.send({ op: "rate_chat", ticket: this.chat.ticket, rating, text: this.mask(text).text || undefined });
   }
 
   typing(): void {
