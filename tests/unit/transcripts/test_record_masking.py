@@ -331,8 +331,8 @@ def test_time_grows_linearly_along_a_chain_of_cards() -> None:
 
 
 def _growth(text_of: Callable[[int], str]) -> float:
-    """How much longer ten times the text takes, for the best of three sizes: the longer text may need a round more. What
-    is quadratic is slow in all.
+    """How much longer ten times the text takes, for the best of three sizes: the longer text may need a round more.
+    What is quadratic is slow in all.
     """
     return min(_ratio(text_of(size), text_of(10 * size)) for size in (3_000, 5_000, 8_000))
 
