@@ -34,6 +34,18 @@ async def test_card_is_masked_although_its_author_wants_to_keep_it(people: Peopl
     assert (entry["keep"], entry["masked"]) == (["card"], ["card"])
 
 
+async def test_what_is_no_card_is_sent_as_it_is_when_its_author_says_so(people: People) -> None:
+    talk = await start_talk(people)
+    said = f"my password is hunter2, card {CARD}"
+    hidden = await talk.say(2, said)
+    assert hidden["text"] == f"my password is ••••••, card {MASKED}"
+    kept = await talk.say(3, said, keep=["password", "card"])
+    assert kept["text"] == f"my password is hunter2, card {MASKED}"
+    await talk.agent.until("entry", ticket=talk.ticket, text=hidden["text"])
+    entry = await talk.agent.until("entry", ticket=talk.ticket, kind="message")
+    assert (entry["text"], entry["keep"], entry["masked"]) == (kept["text"], ["password", "card"], ["card"])
+
+
 async def test_card_is_masked_in_everything_a_customer_says_at_the_beginning(people: People) -> None:
     customer, agent = await people.customer(), await people.staff("ann")
     await agent.call("watch", topic="department:support")

@@ -1,5 +1,5 @@
 import re
-import timeit
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -73,5 +73,8 @@ def test_every_pattern_is_taken_or_refused_and_what_is_taken_is_quick(pattern: s
     except PatternError:
         return
     text = "ab1" * 400 + "a" * 400 + "1" * 400
-    assert timeit.timeit(lambda: sum(1 for _ in taken.regex.finditer(text)), number=1) < 0.5
+    begun = time.thread_time()
+    for _ in taken.regex.finditer(text):
+        pass
+    assert time.thread_time() - begun < 5  # takes a few ms; what is exponential would never end
     assert re.compile(pattern)
