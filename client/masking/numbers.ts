@@ -30,7 +30,6 @@ function goesOn(between: string): boolean {
 }
 
 function labelled(text: string, start: number, end: number, labels: readonly Label[]): Found | undefined {
-  if (labels.some((label) => label.kept)) return undefined;
   const group = start + text.slice(start, end).search(/[^0-9]|$/);
   for (const stop of [end, group]) {
     const count = text.slice(start, stop).replace(/[^0-9]/g, "").length;

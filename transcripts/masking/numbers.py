@@ -43,8 +43,6 @@ def _goes_on(between: str) -> bool:
 
 
 def _of(text: str, start: int, end: int, labels: Labels) -> Found | None:
-    if any(label.kept for label in labels):
-        return None
     for stop in (end, _FIRST_GROUP.match(text, start, end).end()):  # type: ignore[union-attr]  # it begins with a digit
         digits = sum(char.isdigit() for char in text[start:stop])
         for label in labels:
