@@ -21,6 +21,7 @@ from chatserver.errors import ConfigError
 Done = Callable[[Any], None]
 
 MAX_WAITING = 20_000  # commands without a reply; more are refused at once, so that a slow Redis is not buried
+MAX_UNSENT_BYTES = 16 * 2**20  # of them that it has not even taken off the connection: they are in our memory
 LOOK_SECONDS = 0.25
 SILENT_SECONDS = 5.0  # a command older than this: the connection is half open or Redis hangs
 BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (some clients sleep up to 60 s)
@@ -48,6 +49,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
         self._out: list[bytes] = []
+        self._full = False  # MAX_UNSENT_BYTES
         self._waiting: deque[tuple[Done, float]] = deque()
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
@@ -82,7 +84,7 @@ class Wire(asyncio.Protocol):
 
     def send(self, packed: bytes, done: Done | None) -> None:
         """Sends a command with the others of this loop turn, or refuses it at once."""
-        if done is not None and (not self.breaker.closed or len(self._waiting) >= MAX_WAITING):
+        if done is not None and (not self.breaker.closed or self._full or len(self._waiting) >= MAX_WAITING):
             asyncio.get_running_loop().call_soon(done, self.breaker.refusal())
         else:
             self._send(packed, done)
@@ -103,27 +105,39 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         self._reader = hiredis.Reader()
+        self._full = False
         self._out.clear()
         self._lost.clear()
 
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+
     def data_received(self, data: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time()
-        self._reader.feed(data)
-        gets = self._reader.gets
-        if self.on_reply and self.up:
-            while (reply := gets()) is not False:
-                self.on_reply(reply)
-            return
-        next_waiting = self._waiting.popleft
+        gets, next_waiting, on_reply = self._reader.gets, self._waiting.popleft, self.on_reply if self.up else None
         read_only = False
-        while (reply := gets()) is not False:
-            if reply.__class__ is _ReplyError and str(reply).startswith("READONLY"):
-                read_only = True
-            next_waiting()[0](reply)
-        if read_only and self.up and self._transport:
+        try:
+            self._reader.feed(data)
+            while (reply := gets()) is not False:
+                if reply.__class__ is _ReplyError and str(reply).startswith("READONLY"):
+                    read_only = True
+                done = on_reply or next_waiting()[0]
+                try:
+                    done(reply)
+                except Exception:
+                    log.exception("redis.reply_not_taken", link=self.name)  # our mistake; it is nobody else's
+        except Exception as exc:
+            # Not Redis' protocol, or a reply that nobody waits for: from here on none could be put to its command.
+            log.error("redis.nonsense", link=self.name, address=str(self.address), why=repr(exc)[:200])
+            self.end()
+        if read_only and self.up:
             # The master that we had has become a replica: the same address may lead to the new one now.
-            self._transport.abort()
+            self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
@@ -138,43 +152,50 @@ class Wire(asyncio.Protocol):
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for done, _ in waiting:
-            done(unavailable())
+            try:
+                done(unavailable())
+            except Exception:
+                log.exception("redis.reply_not_taken", link=self.name)
 
     async def _connect(self) -> None:
         loop, address = asyncio.get_running_loop(), self.address
-        async with asyncio.timeout(SILENT_SECONDS):
-            if address.path:
-                await loop.create_unix_connection(lambda: self, address.path)
-            else:
-                await loop.create_connection(lambda: self, address.host, address.port, ssl=address.tls)
-            replies: asyncio.Future[None] = loop.create_future()
-            greeting = address.greeting()
-            left = len(greeting)
-
-            def greeted(command: tuple[bytes | str | int, ...], reply: Any) -> None:
-                nonlocal left
-                left -= 1
-                why = address.refusal(command, reply)
-                if not why:
-                    self.replid = address.replid(command, reply) or self.replid
-                if why and not replies.done():
-                    replies.set_exception(OSError(why))
-                elif not left and not replies.done():
-                    replies.set_result(None)
-
-            for command in greeting:
-                self._send(pack(command), partial(greeted, command))
-            self._flush()
-            try:
-                await replies
-            except BaseException:
-                if self._transport:
-                    self._transport.abort()
-                raise
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                if address.path:
+                    await loop.create_unix_connection(lambda: self, address.path)
+                else:
+                    await loop.create_connection(lambda: self, address.host, address.port, ssl=address.tls)
+                await self._greet()
+            if self._lost.is_set():  # between its last reply and us
+                raise ConnectionResetError("the connection was lost")
+        except BaseException:
+            self.end()
+            raise
         self.up = True
         self._heard_at = self._looked_at = loop.time()
         self.breaker.connected()
         self.on_ready()
+
+    async def _greet(self) -> None:
+        replies: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        greeting = self.address.greeting()
+        left = len(greeting)
+
+        def greeted(command: tuple[bytes | str | int, ...], reply: Any) -> None:
+            nonlocal left
+            left -= 1
+            why = self.address.refusal(command, reply)
+            if not why:
+                self.replid = self.address.replid(command, reply) or self.replid
+            if why and not replies.done():
+                replies.set_exception(OSError(why))
+            elif not left and not replies.done():
+                replies.set_result(None)
+
+        for command in greeting:
+            self._send(pack(command), partial(greeted, command))
+        self._flush()
+        await replies
 
     async def _keep_up(self) -> None:
         loop, tries = asyncio.get_running_loop(), 0
@@ -191,7 +212,7 @@ class Wire(asyncio.Protocol):
             why = ""
             while not self.up:
                 low, high = BACKOFF_SECONDS
-                await asyncio.sleep(random.uniform(low, min(high, low * 2**tries)))
+                await asyncio.sleep(random.uniform(low, min(high, 2 * low * 2**tries)))
                 tries = min(tries + 1, 16)
                 try:
                     await self._connect()
