@@ -1,3 +1,3 @@
-"""Measurements: against peers (`peers_adapter`), against a floor (`check`), how costs grow (`growth`), and the record
-on both of its engines (`record`).
+"""Measurements: against peers (`peers_adapter`), against a floor (`check`), how costs grow (`growth`), the record on
+both of its engines (`record`), and what its seals prove (`seals`).
 """

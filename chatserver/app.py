@@ -50,7 +50,6 @@ from chatserver.web.services import Services
 from chatserver.web.transcript_api import TranscriptApi
 from transcripts.database import open_database, read
 from transcripts.errors import TranscriptError
-from transcripts.seal import SealKey
 from transcripts.search import Search
 from transcripts.store import Store
 
@@ -91,7 +90,6 @@ class ChatServer:
         )
         self._lease = NodeLease(self.presence, agents=lambda: tuple(hub.roster.staff), on_forgotten=hub.renew_topics)
         hub.roster.on_staff = self._lease.moved
-        seal_key = SealKey.from_bytes(keys.seal)
         self.services = Services(
             link=self._link,
             hub=hub,
@@ -107,7 +105,7 @@ class ChatServer:
             secrets=Secrets(self._redis),
             signer=signer,
             access_key=keys.access,
-            seal_keys={seal_key.key_id: seal_key.public},
+            seal_keys=keys.seal_keys,
             customer_rate=settings.customer_rate,
             agent_rate=settings.agent_rate,
             masker=settings.masker,

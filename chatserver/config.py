@@ -42,6 +42,9 @@ class Settings:
     audit_seconds: int = 60
     behind_seconds: int = 60
     check_seconds: int = 30
+    checkpoint_file: Path | None = None
+    checkpoint_url: str | None = field(default=None, repr=False)
+    checkpoint_seconds: int = 300
     drain_seconds: int = 20
     drain_rate: int = 100
     log_json: bool = False
@@ -90,6 +93,11 @@ class Settings:
             audit_seconds=_number("CHAT_AUDIT_SECONDS", get("CHAT_AUDIT_SECONDS"), cls.audit_seconds, 1, 86_400),
             behind_seconds=_number("CHAT_BEHIND_SECONDS", get("CHAT_BEHIND_SECONDS"), cls.behind_seconds, 1, 86_400),
             check_seconds=_number("CHAT_CHECK_SECONDS", get("CHAT_CHECK_SECONDS"), cls.check_seconds, 1, 600),
+            checkpoint_file=_path(get("CHAT_CHECKPOINT_FILE")),
+            checkpoint_url=_url("CHAT_CHECKPOINT_URL", get("CHAT_CHECKPOINT_URL"), ("http", "https")),
+            checkpoint_seconds=_number(
+                "CHAT_CHECKPOINT_SECONDS", get("CHAT_CHECKPOINT_SECONDS"), cls.checkpoint_seconds, 1, 86_400
+            ),
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
@@ -181,6 +189,10 @@ def _patterns(name: str, text: str | None) -> tuple[SitePattern, ...]:
         except PatternError as exc:
             raise ConfigError(f"{name}: {pattern!r} is refused: {exc}") from exc
     return tuple(found.values())
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def _number(name: str, text: str | None, default: int, low: int, high: int) -> int:

@@ -7,6 +7,9 @@ environment.
 | access | access codes of transcripts | CHAT_ACCESS_KEY |
 | seal | Ed25519, seals transcripts | CHAT_SEAL_KEY |
 
+Beside them are the public halves of seal keys that were replaced, in `seal_public.json` or CHAT_SEAL_OLD_KEYS: what
+they sealed has to be verified for ever.
+
 Each is 32 random bytes as base64url. No sample value is ever accepted: a key from the environment has to look random.
 """
 
@@ -15,12 +18,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatserver.errors import ConfigError
+from transcripts.errors import UnreadableError
+from transcripts.public_keys import published, read_published
+from transcripts.segment import SealKey, key_id_of
+
+OLD_SEAL_KEYS = "seal_public.json"
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,12 @@ class Keys:
     token: bytes = field(repr=False)
     access: bytes = field(repr=False)
     seal: bytes = field(repr=False)
+    old_seals: Mapping[str, bytes] = field(repr=False, default_factory=dict)
+
+    @property
+    def seal_keys(self) -> dict[str, bytes]:
+        """{key_id: public key} of everything this installation has sealed with; the current one comes first."""
+        return _with_current(self.seal, self.old_seals)
 
     @classmethod
     def load(cls, data: Path, env: Mapping[str, str]) -> Keys:
@@ -38,9 +53,68 @@ class Keys:
         Raises:
             ConfigError: a key is not 32 random bytes, or the folder cannot be written or is open to others.
         """
-        return cls(
-            *(_load(name, data / "keys", env.get(f"CHAT_{name.upper()}_KEY")) for name in ("token", "access", "seal"))
+        token, access, seal = (
+            _load(name, data / "keys", env.get(f"CHAT_{name.upper()}_KEY")) for name in ("token", "access", "seal")
         )
+        return cls(token, access, seal, old_seal_keys(data, env))
+
+
+def public_seal_keys(data: Path, env: Mapping[str, str]) -> dict[str, bytes]:
+    """`Keys.seal_keys` for reading only: nothing is made.
+
+    Raises:
+        ConfigError: there is no seal key, or it is none.
+    """
+    return _with_current(seal_key(data, env), old_seal_keys(data, env))
+
+
+def old_seal_keys(data: Path, env: Mapping[str, str]) -> dict[str, bytes]:
+    """{key_id: public key} of the seal keys that were replaced.
+
+    Raises:
+        ConfigError: what is there is no list of public keys.
+    """
+    keys: dict[str, bytes] = {}
+    path = data / "keys" / OLD_SEAL_KEYS
+    try:
+        keys |= read_published(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, UnreadableError) as exc:
+        raise ConfigError(f"the public keys in {path} cannot be read: {exc}") from exc
+    for text in filter(None, (part.strip() for part in env.get("CHAT_SEAL_OLD_KEYS", "").split(","))):
+        if not re.fullmatch("[0-9a-f]{64}", text):
+            raise ConfigError("CHAT_SEAL_OLD_KEYS takes public keys as they are published, 64 hex digits each")
+        keys[key_id_of(bytes.fromhex(text))] = bytes.fromhex(text)
+    return keys
+
+
+def replace_seal_key(data: Path, env: Mapping[str, str]) -> tuple[SealKey, SealKey]:
+    """Makes a new seal key; the public half of the old one is kept. Killed in between, both are as before.
+
+    Returns:
+        The old and the new one.
+
+    Raises:
+        ConfigError: the key is in the environment, not there, or the folder cannot be written.
+    """
+    if env.get("CHAT_SEAL_KEY"):
+        raise ConfigError(
+            "The key is in CHAT_SEAL_KEY: put a new one there, and the old one's public key into CHAT_SEAL_OLD_KEYS"
+        )
+    old = SealKey.from_bytes(seal_key(data, env))
+    folder = data / "keys"
+    try:
+        # First the list: a key too many in it does no harm, one too few makes every seal of that key worthless.
+        draft = folder / f".{OLD_SEAL_KEYS}.{os.getpid()}"
+        _write(draft, published(old_seal_keys(data, {}) | {old.key_id: old.public}))
+        draft.replace(folder / OLD_SEAL_KEYS)
+        draft = folder / f".seal.key.{os.getpid()}"
+        _write(draft, _new_key())
+        draft.replace(folder / "seal.key")
+    except OSError as exc:
+        raise ConfigError(f"the keys in {folder} cannot be written: {exc.strerror}") from exc
+    return old, SealKey.from_bytes(seal_key(data, env))
 
 
 def seal_key(data: Path, env: Mapping[str, str]) -> bytes:
@@ -54,6 +128,11 @@ def seal_key(data: Path, env: Mapping[str, str]) -> bytes:
     if not given and not path.exists():
         raise ConfigError(f"There is no seal key {path.absolute()} (use --keys FILE, or CHAT_SEAL_KEY)")
     return _load("seal", data / "keys", given)
+
+
+def _with_current(seal: bytes, old: Mapping[str, bytes]) -> dict[str, bytes]:
+    current = SealKey.from_bytes(seal)
+    return {current.key_id: current.public} | dict(old)
 
 
 def _load(name: str, folder: Path, given: str | None) -> bytes:
@@ -76,14 +155,22 @@ def _load(name: str, folder: Path, given: str | None) -> bytes:
 def _create(path: Path) -> None:
     """Makes the key whole or not at all, and only once if several processes start together."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    _write(draft, _new_key())
     with contextlib.suppress(FileExistsError):
         os.link(draft, path)
     draft.unlink()
+
+
+def _new_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n"
+
+
+def _write(path: Path, body: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _parse(where: str, text: str) -> bytes:

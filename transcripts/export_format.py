@@ -9,17 +9,20 @@ import msgspec
 
 FORMAT = "chat-transcript/1"
 
-Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
-Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Salt = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+# \Z, because $ also holds before a line break, and bytes.fromhex would not mind that either.
+Hex = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{2})*\Z")]
+Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Salt = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+"""A whole number that every language has exactly."""
 
 
 class ExportedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One entry. Either the body (`name`, `text`, `data`, `attachments`) with its `salt`, or, once erased, the bare
     `commitment`."""
 
-    seq: int
-    at: int
+    seq: Whole
+    at: Whole
     kind: str
     audience: str
     role: str
@@ -36,17 +39,17 @@ class ExportedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ExportedSegment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A segment and the leaves under its root: the full root in a file for staff, the public one in a customer's."""
 
-    number: int
-    ticket: int
-    from_seq: int = msgspec.field(name="from")
-    to_seq: int = msgspec.field(name="to")
+    number: Whole
+    ticket: Whole
+    from_seq: Whole = msgspec.field(name="from")
+    to_seq: Whole = msgspec.field(name="to")
     public_root: Hash
     full_root: Hash
     prev_seal: Hash
-    sealed_at: int
+    sealed_at: Whole
     key_id: str
     signature: Hex
-    leaves: tuple[tuple[int, Hash], ...]
+    leaves: tuple[tuple[Whole, Hash], ...]
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +62,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The whole file. `audience` 'all': what the customer may see; 'staff': everything."""
 
     format: str
-    ticket: int
+    ticket: Whole
     audience: str
     summary: dict[str, Any]
     entries: tuple[ExportedEntry, ...]

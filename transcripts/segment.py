@@ -1,7 +1,6 @@
 """A segment of a seal: what is signed over a stretch of a chat's entries, and the keys that sign (docs/seal.md).
 
-The bytes that are signed never change their form within one format name; the test vectors in tests/fixtures/seal hold
-them to it.
+The bytes that are signed never change their form within one format name; docs/seal_vectors.json holds them to it.
 """
 
 from collections.abc import Mapping
@@ -68,13 +67,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     def is_signed_by(self, keys: Mapping[str, bytes]) -> bool:
         """Whether the signature holds under the key it names. False for a key that is not among `keys`."""
         public = keys.get(self.key_id)
-        if public is None:
-            return False
-        try:
-            Ed25519PublicKey.from_public_bytes(public).verify(self.signature, self.signed_bytes())
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return public is not None and is_signed(public, self.signature, self.signed_bytes())
 
 
 class SealKey:
@@ -108,10 +101,23 @@ class SealKey:
     def sign(self, segment: Segment) -> Segment:
         """The segment with this key's id and signature. Ed25519 is deterministic: the same segment, the same bytes."""
         named = msgspec.structs.replace(segment, key_id=self.key_id)
-        return msgspec.structs.replace(named, signature=self._private.sign(named.signed_bytes()))
+        return msgspec.structs.replace(named, signature=self.sign_bytes(named.signed_bytes()))
+
+    def sign_bytes(self, body: bytes) -> bytes:
+        """The signature of canonical JSON. Its `format` has to keep it apart from anything else that is signed."""
+        return self._private.sign(body)
 
     def __repr__(self) -> str:
         return f"<SealKey {self.key_id}>"
+
+
+def is_signed(public: bytes, signature: bytes, body: bytes) -> bool:
+    """Whether the signature of these bytes holds. False for what is no key or no signature."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, body)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def key_id_of(public: bytes) -> str:

@@ -65,8 +65,8 @@ class Verification:
         return self.problems[0] if self.problems else None
 
 
-def verify(export: Mapping[str, Any], keys: Mapping[str, bytes]) -> Verification:
-    """Checks a file as `as_json` makes it (plain values, as a JSON decoder gives them). Never raises on its content.
+def verify(export: Any, keys: Mapping[str, bytes]) -> Verification:
+    """Checks a file as `as_json` makes it (plain values; read files with `strict_json`). Never raises on its content.
 
     Args:
         export: the decoded file.
@@ -95,8 +95,16 @@ def verify(export: Mapping[str, Any], keys: Mapping[str, bytes]) -> Verification
 
 
 def _problems(file: Export, leaves: list[bytes], summary: bytes, keys: Mapping[str, bytes]) -> Iterator[Problem]:
-    yield from _order(file)
     yield from _segments(file, keys)
+    entries_wrong = [*_order(file), *_content(file, leaves)]
+    yield from entries_wrong or _erasures(file.entries, _sealed_to(file))  # what is not proved explains no erasure
+    yield from _unsealed(file)
+    if summary != canonical(summary_of(file.entries)):
+        yield Problem("altered", None, "the summary does not say what the entries say")
+
+
+def _content(file: Export, leaves: list[bytes]) -> Iterator[Problem]:
+    """The entries of every segment are the sealed ones."""
     for segment in file.proof.segments:
         inside = [
             (entry, hashed)
@@ -105,10 +113,6 @@ def _problems(file: Export, leaves: list[bytes], summary: bytes, keys: Mapping[s
         ]
         yield from _roots(file, segment, inside)
         yield from _leaves(segment, inside)
-    yield from _erasures(file.entries, _sealed_to(file))
-    yield from _unsealed(file)
-    if summary != canonical(summary_of(file.entries)):
-        yield Problem("altered", None, "the summary does not say what the entries say")
 
 
 def _leaf_of(entry: ExportedEntry) -> bytes:
@@ -247,7 +251,7 @@ def _erasures(entries: Iterable[ExportedEntry], sealed_to: int) -> Iterator[Prob
 
 def _named(entry: ExportedEntry) -> list[int]:
     named = (entry.data or {}).get("entries")
-    return [seq for seq in named if isinstance(seq, int)] if isinstance(named, list) else []
+    return [seq for seq in named if type(seq) is int] if isinstance(named, list) else []  # True is 1, and no number
 
 
 def _sealed_to(file: Export) -> int:

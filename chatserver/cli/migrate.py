@@ -11,7 +11,7 @@ import click
 from chatserver.cli.common import data_option, settings_of
 from chatserver.config import Settings
 from chatserver.errors import ConfigError
-from chatserver.keys import seal_key
+from chatserver.keys import public_seal_keys
 from chatserver.preflight import MIGRATION_MS, migrate
 
 
@@ -42,10 +42,9 @@ async def _move(file: Path, settings: Settings) -> None:
     from chatserver.cli.progress import progress
     from chatserver.stores.moving import move
     from transcripts.database import open_database
-    from transcripts.seal import SealKey
     from transcripts.search import Search
 
-    key = SealKey.from_bytes(seal_key(settings.data, os.environ))
+    keys = public_seal_keys(settings.data, os.environ)
     source = settings.with_options(database_url=f"sqlite:///{file}")
     await migrate(source)
     await migrate(settings)
@@ -56,7 +55,7 @@ async def _move(file: Path, settings: Settings) -> None:
             rows = await move(
                 old,
                 new,
-                keys={key.key_id: key.public},
+                keys=keys,
                 on_rows=bar,
                 on_verified=lambda done, total: bar(done, total, "Verifying"),
             )

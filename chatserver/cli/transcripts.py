@@ -21,21 +21,26 @@ from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
-from chatserver.keys import Keys, seal_key
+from chatserver.keys import Keys, public_seal_keys, replace_seal_key
 from chatserver.stores.directory import Directory
 from chatserver.stores.history import frame_of_entry
 from chatserver.stores.migrate import DEFAULT_SITE
 from chatserver.stores.tickets import lease
+from transcripts.audit import broken_seals
 from transcripts.chat import Chat
+from transcripts.checkpoint import Checkpoint, broken_checkpoints, read_checkpoints
+from transcripts.database import read
 from transcripts.entry import Entry
-from transcripts.errors import ImportLineError
+from transcripts.errors import ImportLineError, UnreadableError
 from transcripts.export import as_json
 from transcripts.foreign import SYSTEMS, items_of, recognise
 from transcripts.import_line import Item
 from transcripts.importer import import_chats
+from transcripts.public_keys import read_published
 from transcripts.seal import Sealer, SealKey
 from transcripts.search import Scope, Search
 from transcripts.store import Store
+from transcripts.strict_json import read_json
 from transcripts.ticket import parse_ticket, ticket_of
 from transcripts.verify import verify
 
@@ -283,45 +288,65 @@ async def _export(ticket: str, staff: bool, settings: Settings) -> bytes:
 
 
 @transcripts.command("verify")
-@click.argument("files", nargs=-1, required=True, type=click.File("rb"))
+@click.argument("files", nargs=-1, type=click.File("rb"))
 @click.option(
     "--keys",
     type=click.File("rb"),
     help="Public keys to trust (/.well-known/chat-seal-keys.json); default: this installation's.",
 )
+@click.option("--all", "everything", is_flag=True, help="Every seal of this installation's database, too.")
 @data_option
-def verify_command(files: tuple[BinaryIO, ...], keys: BinaryIO | None, data: Path | None) -> None:
-    """Check exported transcripts against their seals; names the first entry that is not as it was."""
+def verify_command(files: tuple[BinaryIO, ...], keys: BinaryIO | None, everything: bool, data: Path | None) -> None:
+    """Check exported transcripts against their seals; names the first entry that is not as it was.
+
+    A file of checkpoints (CHAT_CHECKPOINT_FILE) is compared with the chain of this installation's database.
+    """
+    if not files and not everything:
+        raise click.UsageError("Name files to verify, or --all.")
     trusted = _trusted(keys, data)
     failed = 0
     for file in files:
-        try:
-            export = msgspec.json.decode(file.read())
-        except msgspec.DecodeError:
-            export = None
-        if not isinstance(export, dict):
-            failed += 1
-            click.echo(f"{file.name}: NOT VERIFIED: this is not an exported transcript", err=True)
-            continue
-        found = verify(export, trusted)
-        if found.ok:
-            erased = f", {found.erased} erased" if found.erased else ""
-            size = f"{found.entries} entries{erased}"
-            click.echo(f"{file.name}: verified: chat #{found.ticket}, {size}, key {', '.join(found.key_ids)}")
-        else:
-            failed += 1
-            assert found.first
-            click.echo(f"{file.name}: NOT VERIFIED: {found.first.message}", err=True)
+        good, said = _verified(file.read(), trusted, data)
+        failed += not good
+        click.echo(f"{file.name}: {'verified' if good else 'NOT VERIFIED'}: {said}", err=not good)
+    if everything:
+        problems = asyncio.run(_broken_seals(settings_of(data=data), trusted))
+        for problem in problems:
+            click.echo(f"NOT VERIFIED: {problem}", err=True)
+        if not problems:
+            click.echo("verified: all seals of the database hold")
+        failed += bool(problems)
     raise SystemExit(1 if failed else 0)
 
 
-class _PublishedKey(msgspec.Struct):
-    key_id: str
-    public_key: str
+def _verified(body: bytes, trusted: dict[str, bytes], data: Path | None) -> tuple[bool, str]:
+    """Whether a file holds, and a sentence."""
+    try:
+        if body.startswith(_CHECKPOINT):
+            return asyncio.run(_compared(read_checkpoints(body), trusted, settings_of(data=data)))
+        found = verify(read_json(body), trusted)
+    except UnreadableError as exc:
+        return False, f"this is not an exported transcript: {exc}"
+    if found.first:
+        return False, found.first.message
+    erased = f", {found.erased} erased" if found.erased else ""
+    return True, f"chat #{found.ticket}, {found.entries} entries{erased}, key {', '.join(found.key_ids)}"
 
 
-class _PublishedKeys(msgspec.Struct):
-    keys: list[_PublishedKey]
+_CHECKPOINT = b'{"at":'  # canonical JSON: the first of its keys; a transcript's is another
+
+
+async def _compared(checkpoints: list[Checkpoint], trusted: dict[str, bytes], settings: Settings) -> tuple[bool, str]:
+    async with database(settings) as engine, read(engine) as connection:
+        async for problem in broken_checkpoints(connection, checkpoints, trusted):
+            return False, problem
+    return True, f"{len(checkpoints)} checkpoints, the chain is the same up to segment {checkpoints[-1].number}"
+
+
+async def _broken_seals(settings: Settings, trusted: dict[str, bytes]) -> list[str]:
+    async with database(settings) as engine, read(engine) as connection:
+        with progress("Verifying") as bar:
+            return [problem async for problem in broken_seals(connection, trusted, bar)]
 
 
 def _trusted(keys: BinaryIO | None, data: Path | None) -> dict[str, bytes]:
@@ -329,15 +354,21 @@ def _trusted(keys: BinaryIO | None, data: Path | None) -> dict[str, bytes]:
         settings = settings_of(data=data)
         if not os.environ.get("CHAT_SEAL_KEY"):
             require_installation(settings)
-        own = SealKey.from_bytes(seal_key(settings.data, os.environ))
-        return {own.key_id: own.public}
+        return public_seal_keys(settings.data, os.environ)
     try:
-        return {
-            one.key_id: bytes.fromhex(one.public_key)
-            for one in msgspec.json.decode(keys.read(), type=_PublishedKeys).keys
-        }
-    except (msgspec.MsgspecError, ValueError) as exc:
-        raise ConfigError(f"{keys.name} is not a list of public seal keys: {exc}") from exc
+        return read_published(keys.read())
+    except UnreadableError as exc:
+        raise ConfigError(f"{keys.name} has no keys to trust: {exc}") from exc
+
+
+@transcripts.command("rekey")
+@data_option
+def rekey_command(data: Path | None) -> None:
+    """Seal with a new key from the next start on; the old public key stays published."""
+    settings = settings_of(data=data)
+    require_installation(settings)
+    old, new = replace_seal_key(settings.data, os.environ)
+    click.echo(f"From the next start on seals are made with key {new.key_id}; key {old.key_id} stays published.")
 
 
 # -- small things

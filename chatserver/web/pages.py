@@ -18,9 +18,11 @@ from starlette.staticfiles import StaticFiles
 
 from chatserver.errors import ConfigError
 from chatserver.web.services import Services
+from transcripts.public_keys import published
 
 STATIC = Path(str(files("chatserver.web"))) / "static"
-PAGES = ("widget_frame", "console", "inbox", "shop")
+PAGES = ("widget_frame", "console", "inbox", "shop", "verify")
+NO_KEYS = '{"keys":[]}'
 A_YEAR = "public, max-age=31536000, immutable"
 
 # Only what is the same for everybody is compressed, never a secret beside words of others (BREACH).
@@ -50,6 +52,7 @@ class Pages:
             Route("/widget/frame", self.frame),
             Route("/console", self.console),
             Route("/inbox", self.inbox),
+            Route("/verify", self.verify),
             Mount("/assets", _HashedFiles(directory=STATIC / "assets", check_dir=False), middleware=[_ZIPPED]),
         ]
         if self._shows_demo:
@@ -79,6 +82,14 @@ class Pages:
     async def inbox(self, request: Request) -> Response:
         """The customers' inbox."""
         return self._page("inbox")
+
+    async def verify(self, request: Request) -> Response:
+        """The page that checks exported transcripts: one file, to be saved and used without a network, with our public
+        keys in it. What it may do (run its own script, and nothing else) it says itself, so that a saved copy keeps to
+        it.
+        """
+        html = self._html["verify"].replace(NO_KEYS, published(self._services.seal_keys).decode())
+        return HTMLResponse(html, headers=_headers("frame-ancestors 'none'") | {"X-Frame-Options": "DENY"})
 
     async def shop(self, request: Request) -> Response:
         """The demo shop, which embeds the widget as any site would."""

@@ -24,6 +24,7 @@ from chatserver.web.services import Services
 from transcripts.chat import Chat
 from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
+from transcripts.public_keys import published
 from transcripts.search import Scope
 from transcripts.store import BY_CUSTOMER, TAKEN, Access
 from transcripts.ticket import is_ticket, parse_ticket
@@ -152,13 +153,8 @@ class TranscriptApi:
 
     async def seal_keys(self, request: Request) -> Response:
         """The public keys by which seals are checked."""
-        keys = [
-            {"key_id": key_id, "algorithm": "Ed25519", "public_key": public.hex()}
-            for key_id, public in self._services.seal_keys.items()
-        ]
-        return JSONResponse(
-            {"keys": keys}, headers={"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
-        )
+        headers = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
+        return Response(published(self._services.seal_keys), media_type="application/json", headers=headers)
 
     # -- both
 

@@ -20,7 +20,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
-from chatserver.worker import alarm, auditor, finaliser, indexer, persister, reconciler, sweeper
+from chatserver.worker import alarm, auditor, checkpointer, finaliser, indexer, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
 from transcripts.errors import TranscriptError
@@ -49,7 +49,8 @@ class Worker:
         chats = Chats(ChatLog(self._link), store, directory)
         queue = Queue(self._link, grace_seconds=settings.agent_grace_seconds)
         waiting = Waiting(chats, queue)
-        sealer = Sealer(self._engine, SealKey.from_bytes(keys.seal))
+        seal_key = SealKey.from_bytes(keys.seal)
+        sealer = Sealer(self._engine, seal_key)
         self._leases = Leases(self._link, lease_token)
         search = Search(self._engine)
         self._indexer = indexer.Indexer(search, self._leases)
@@ -68,6 +69,10 @@ class Worker:
         )
         self._auditor = auditor.Auditor(self._link, directory, queue, waiting, self._leases)
         self._audit_seconds = settings.audit_seconds
+        self._checkpointer = checkpointer.Checkpointer(
+            self._engine, seal_key, self._leases, file=settings.checkpoint_file, url=settings.checkpoint_url
+        )
+        self._checkpoint_seconds = settings.checkpoint_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.
@@ -84,6 +89,7 @@ class Worker:
                 group.create_task(_loop("finaliser", self._finaliser.run_once, finaliser.EVERY_SECONDS, stop))
                 group.create_task(_loop("sweeper", self._sweeper.run_once, sweeper.EVERY_SECONDS, stop))
                 group.create_task(_loop("auditor", self._auditor.run_once, self._audit_seconds, stop))
+                group.create_task(_loop("checkpointer", self._checkpointer.run_once, self._checkpoint_seconds, stop))
                 group.create_task(_loop("reconciler", self._reconciler.run_once, reconciler.EVERY_SECONDS, stop))
                 group.create_task(_loop("alarm", self._alarm.run_once, alarm.EVERY_SECONDS, stop))
                 group.create_task(_loop("indexer", self._indexer.run_once, indexer.EVERY_SECONDS, stop))

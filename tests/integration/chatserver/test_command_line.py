@@ -1,5 +1,6 @@
 """The commands, as an operator types them. Exit codes: 0 done, 1 refused with one line, 2 bad usage."""
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from chatserver.keys import public_seal_keys, seal_key
 from tests.support.log import until_state
 from tests.support.people import People, start_talk
 from tests.support.server import PASSWORD, RunningServer, chatserver
+from transcripts.checkpoint import Checkpoint, checkpoint
+from transcripts.database import open_database
+from transcripts.seal import SealKey
 
 EXPORTS = Path(__file__).resolve().parents[2] / "fixtures" / "imports"
 DIALOGUES: list[dict[str, Any]] = [
@@ -115,6 +120,40 @@ def test_export_and_verify(tickets: dict[str, int], data: Path, tmp_path: Path) 
     assert process.stdout.startswith(f"{good}: verified")
 
 
+def test_after_a_new_key_older_seals_hold_and_checkpoints_and_all_seals_are_verified(
+    tickets: dict[str, int], data: Path, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    done(chatserver("transcripts", "export", str(tickets["old-1"]), "-o", old, "--data", data))
+    before = public_seal_keys(data, {})
+    said = done(chatserver("transcripts", "rekey", "--data", data))
+    after = public_seal_keys(data, {})
+    assert all(key_id in said for key_id in after)
+    assert before.items() <= after.items()
+    more = tmp_path / "more.jsonl"
+    more.write_text('{"external_id": "new-1", "entries": [{"role": "customer", "text": "Sealed by the new key"}]}')
+    ticket = str(json.loads(done(chatserver("transcripts", "import", more, "--data", data)))["ticket"])
+    done(chatserver("transcripts", "export", ticket, "-o", new, "--data", data))
+    assert {json.loads(one.read_text())["proof"]["segments"][0]["key_id"] for one in (old, new)} == set(after)
+
+    heads = tmp_path / "checkpoints.jsonl"
+    heads.write_bytes(asyncio.run(head_of(data)).line())
+    verified = done(chatserver("transcripts", "verify", old, new, heads, "--all", "--data", data))
+    assert verified.count("verified: ") == 4
+    heads.write_text(heads.read_text().replace('"number":', '"number":1'))
+    assert "does not hold" in refused(chatserver("transcripts", "verify", heads, "--data", data))
+
+
+async def head_of(data: Path) -> Checkpoint:
+    engine = open_database(f"sqlite:///{data}/chat.db")
+    try:
+        made = await checkpoint(engine, SealKey.from_bytes(seal_key(data, {})), 1)
+    finally:
+        await engine.dispose()
+    assert made
+    return made
+
+
 @pytest.mark.anyio
 async def test_verify_on_another_machine_with_the_published_keys(
     people: People, server: RunningServer, tmp_path: Path
@@ -182,6 +221,7 @@ def test_bad_usage(data: Path) -> None:
         ("agent", "add", "no-address", "--name", "X", "--password-stdin", "--data", data),
         ("transcripts", "import", "/nowhere/file.jsonl", "--data", data),
         ("transcripts", "export", "100009", "--format", "papyrus", "--data", data),
+        ("transcripts", "verify", "--data", data),
     ]
     with ThreadPoolExecutor(2) as pool:
         for args, process in zip(cases, pool.map(lambda case: chatserver(*case), cases), strict=True):

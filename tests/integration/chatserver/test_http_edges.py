@@ -1,5 +1,8 @@
 """The edge of the HTTP interface: other sites, bodies that are none, addresses that are not there, the pages."""
 
+import base64
+import hashlib
+import json
 import re
 from http import HTTPStatus
 from typing import Any, cast
@@ -130,6 +133,23 @@ async def test_blank_widget_gets_a_reason(people: People) -> None:
     assert "Upgrade" in await ask(site_key="default", problem="socket")
     preflight = await http.options("/api/v1/widget-problems", headers={"Origin": "https://shop.example"})
     assert preflight.status_code == HTTPStatus.NO_CONTENT
+
+
+async def test_the_page_that_verifies_brings_everything_and_asks_for_nothing(people: People) -> None:
+    http = people.browser().http
+    answer = await http.get("/verify")
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'none'"
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', answer.text)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        (inline,) = re.findall(rf"<{tag}(?: type=\"module\")?>(.*?)</{tag}>", answer.text, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+    assert not re.search(r"<(?:link|img|script[^>]*\bsrc=)", answer.text)
+    keys = (await http.get("/.well-known/chat-seal-keys.json")).text
+    assert f'id="seal-keys">{keys}</script>' in answer.text
+    assert len(json.loads(keys)["keys"]) == 1
 
 
 @pytest.mark.parametrize("path", ["/", "/console", "/inbox", "/widget/frame?site=default"])

@@ -38,6 +38,9 @@ def test_everything_can_be_set() -> None:
             "CHAT_PING_SECONDS": "10",
             "CHAT_BEHIND_SECONDS": "30",
             "CHAT_CHECK_SECONDS": "60",
+            "CHAT_CHECKPOINT_FILE": "/srv/worm/heads.jsonl",
+            "CHAT_CHECKPOINT_URL": "https://audit.example/?key=secret",
+            "CHAT_CHECKPOINT_SECONDS": "60",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
             "CHAT_MASK_OFF": "pin, code",
@@ -49,6 +52,8 @@ def test_everything_can_be_set() -> None:
     assert settings.behind_seconds == 30
     assert (settings.ping_seconds, settings.check_seconds) == (10, 60)
     assert (settings.drain_seconds, settings.drain_rate) == (60, 300)
+    assert (settings.checkpoint_file, settings.checkpoint_seconds) == (Path("/srv/worm/heads.jsonl"), 60)
+    assert settings.checkpoint_url == "https://audit.example/?key=secret"
     assert (settings.host, settings.port, settings.data, settings.workers) == ("0.0.0.0", 9000, Path("/srv/chat"), 4)
     assert settings.site_origins == ("https://shop.example", "https://www.shop.example:8443")
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")

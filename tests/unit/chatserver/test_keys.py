@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from chatserver.errors import ConfigError
-from chatserver.keys import Keys
+from chatserver.keys import Keys, public_seal_keys, replace_seal_key
+from transcripts.segment import SealKey
 
 
 def as_text(key: bytes) -> str:
@@ -87,3 +88,47 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_keys_do_not_show_in_repr(tmp_path: Path) -> None:
     keys = Keys.load(tmp_path, {})
     assert repr(keys) == "Keys()"
+
+
+def test_a_replaced_seal_key_stays_known(tmp_path: Path) -> None:
+    first = Keys.load(tmp_path, {})
+    old, new = replace_seal_key(tmp_path, {})
+    third, _ = replace_seal_key(tmp_path, {})
+    keys = Keys.load(tmp_path, {})
+    assert (old.to_bytes(), third.to_bytes()) == (first.seal, new.to_bytes())
+    assert keys.seal not in (old.to_bytes(), new.to_bytes())
+    assert list(keys.seal_keys)[1:] == [old.key_id, new.key_id]
+    assert public_seal_keys(tmp_path, {}) == keys.seal_keys
+    assert (keys.token, keys.access) == (first.token, first.access)
+    for path in (tmp_path / "keys").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.suffix == ".key" or old.to_bytes().hex() not in path.read_text()
+
+
+def test_a_key_that_is_lost_on_the_way_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Keys.load(tmp_path, {})
+    monkeypatch.setattr("chatserver.keys._new_key", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        replace_seal_key(tmp_path, {})
+    keys = Keys.load(tmp_path, {})
+    assert keys.seal == first.seal
+    assert list(keys.seal_keys.items()) == list(first.seal_keys.items())
+
+
+def test_a_key_of_the_environment_is_replaced_there(tmp_path: Path) -> None:
+    old, new = SealKey.generate(), SealKey.generate()
+    env = {"CHAT_SEAL_KEY": as_text(old.to_bytes())}
+    with pytest.raises(ConfigError, match="CHAT_SEAL_OLD_KEYS"):
+        replace_seal_key(tmp_path, env)
+    env = {"CHAT_SEAL_KEY": as_text(new.to_bytes()), "CHAT_SEAL_OLD_KEYS": f" {old.public.hex()}, "}
+    assert public_seal_keys(tmp_path, env) == {new.key_id: new.public, old.key_id: old.public}
+    for wrong in ("hello", "00" * 31, as_text(old.public)):
+        with pytest.raises(ConfigError, match="CHAT_SEAL_OLD_KEYS"):
+            public_seal_keys(tmp_path, {**env, "CHAT_SEAL_OLD_KEYS": wrong})
+
+
+def test_a_damaged_list_of_old_keys_is_refused(tmp_path: Path) -> None:
+    Keys.load(tmp_path, {})
+    (tmp_path / "keys" / "seal_public.json").write_text("{}")
+    with pytest.raises(ConfigError, match="seal_public"):
+        Keys.load(tmp_path, {})

@@ -14,7 +14,7 @@ from transcripts.canonical import canonical, canonical_body, commitment
 from transcripts.errors import CanonicalError, SealError
 from transcripts.segment import SealKey, Segment, leaf
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "fixtures/seal/vectors.json").read_text())
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs/seal_vectors.json").read_text())
 
 
 @pytest.mark.parametrize("vector", VECTORS["canonical"], ids=lambda vector: vector["canonical"][:20])
