@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos mask-report peers growth bench-check record-bench seal-report screenshots check format clean lock
+.PHONY: run build test chaos mask-report peers growth bench-check record-bench search-report search-bench seal-report screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -38,6 +38,12 @@ record-bench: $(VENV)/developer ## The record on SQLite and PostgreSQL in turn: 
 
 seal-report: $(VENV)/developer ## Alter and lawfully redact a thousand transcripts each: what the seals catch, and what passes
 	$(BIN)/python -m bench.seals
+
+search-report: $(VENV)/developer ## How well the search finds, by kind of question, on both engines; 10,000 odd queries: search-report/report.html
+	$(BIN)/python -m bench.search.report --held --odd 10000 --page search-report/report.html
+
+search-bench: $(VENV)/developer ## The search over a million entries on both engines; the records are kept in search-bench/
+	$(BIN)/python -m bench.search.scale $(SEARCH_ARGS)
 
 screenshots: $(VENV)/developer ## Take the pictures of the README anew
 	$(BIN)/pytest tests/e2e/test_whole_chat.py -k whole --screenshots docs/images

@@ -182,6 +182,11 @@ export const texts = {
     loadingMore: "Loading …",
     loading: "Searching",
     failed: "The search failed.",
+    meant: "Did you mean",
+    narrow: "Narrow down",
+    amongBest: (count: number) => `Counted in the best ${count}`,
+    facets: { topic: "Topic", agent: "Agent", month: "Month" },
+    month: (value: string) => new Date(`${value}-15T00:00:00Z`).toLocaleDateString(undefined, { year: "numeric", month: "short", timeZone: "UTC" }),
     choose: "Choose a transcript to read it here.",
     help: "How to search",
     helpRows: [

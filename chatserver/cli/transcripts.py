@@ -38,7 +38,7 @@ from transcripts.import_line import Item
 from transcripts.importer import import_chats
 from transcripts.public_keys import read_published
 from transcripts.seal import Sealer, SealKey
-from transcripts.search import Scope, Search
+from transcripts.search import Facets, Scope, Search
 from transcripts.store import Store
 from transcripts.strict_json import read_json
 from transcripts.ticket import parse_ticket, ticket_of
@@ -160,20 +160,27 @@ class _QueryCommand(click.Command):
 @click.argument("query", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
 @click.option("--tz", default="UTC", show_default=True, help="Zone of the days in after:, before:, on:.")
+@click.option("--facets", is_flag=True, help="Count topics, agents and months of what is found, too (on stderr).")
 @json_option
 @data_option
-def search_command(query: tuple[str, ...], limit: int, tz: str, as_json_lines: bool, data: Path | None) -> None:
+def search_command(
+    query: tuple[str, ...], limit: int, tz: str, facets: bool, as_json_lines: bool, data: Path | None
+) -> None:
     """Find chats: words, "phrases", prefix*, -not, ticket: order: agent: customer: topic: from: after: before: on: …"""
-    asyncio.run(_search(" ".join(query), limit, tz, as_json_lines, settings_of(data=data)))
+    asyncio.run(_search(" ".join(query), limit, tz, facets, as_json_lines, settings_of(data=data)))
 
 
-async def _search(query: str, limit: int, tz: str, as_json_lines: bool, settings: Settings) -> None:
+async def _search(query: str, limit: int, tz: str, facets: bool, as_json_lines: bool, settings: Settings) -> None:
     async with database(settings) as engine:
         search = Search(engine)
         while await search.index_pending(500):
             pass
-        found = await search.search(query, scope=Scope.staff(), limit=limit, tz=tz)
-    for hit in found.results:
+        found = await search.search(query, scope=Scope.staff(), limit=limit, tz=tz, facets=facets)
+        hits, following = list(found.results), found.next
+        while following is not None and len(hits) < limit:
+            page = await search.search(query, scope=Scope.staff(), limit=limit - len(hits), cursor=following, tz=tz)
+            hits, following = [*hits, *page.results], page.next
+    for hit in hits:
         snippet = "".join(text for text, _ in hit.snippet)
         if as_json_lines:
             fields = {
@@ -195,8 +202,19 @@ async def _search(query: str, limit: int, tz: str, as_json_lines: bool, settings
                 if part
             )
             click.echo(f"{_line(head)}\n    {marked}")
-    if not found.results and not as_json_lines:
+    if not hits and not as_json_lines:
         click.echo("Nothing found.", err=True)
+    if found.did_you_mean is not None:
+        click.echo(f"Did you mean: {_line(found.did_you_mean)}", err=True)
+    for name, counted in _facets(found.facets):
+        click.echo(f"{name}: {_line(', '.join(f'{value} ({chats})' for value, chats in counted))}", err=True)
+
+
+def _facets(facets: Facets | None) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
+    if facets is None:
+        return []
+    kinds = (("Topics", facets.topics), ("Agents", facets.agents), ("Months", facets.months))
+    return [(name, counted) for name, counted in kinds if counted]
 
 
 @transcripts.command("show")

@@ -25,7 +25,7 @@ from transcripts.chat import Chat
 from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
 from transcripts.public_keys import published
-from transcripts.search import Scope
+from transcripts.search import Facets, Scope
 from transcripts.store import BY_CUSTOMER, TAKEN, Access
 from transcripts.ticket import is_ticket, parse_ticket
 
@@ -116,7 +116,9 @@ class TranscriptApi:
         )
         query, cursor, zone = params.get("q", "")[:1000], params.get("cursor"), params.get("tz", "UTC")[:64]
         try:
-            found = await self._services.search.search(query, scope=scope, limit=int(limit), cursor=cursor, tz=zone)
+            found = await self._services.search.search(
+                query, scope=scope, limit=int(limit), cursor=cursor, tz=zone, facets=params.get("facets") == "1"
+            )
         except UnknownZoneError as exc:
             raise InvalidCommandError(f"tz: {exc}") from exc
         departments = await self._services.directory.departments()
@@ -126,7 +128,8 @@ class TranscriptApi:
             fields["department"] = _department(departments, hit.department)
             fields["snippet"] = [{"text": text, "match": match} for text, match in hit.snippet]
             results.append(fields)
-        return _json({"results": results} | ({"next": found.next} if found.next else {}))
+        more = {"next": found.next, "did_you_mean": found.did_you_mean, "facets": _facets(found.facets)}
+        return _json({"results": results} | {name: value for name, value in more.items() if value is not None})
 
     async def staff_view(self, request: Request) -> Response:
         """A transcript with everything staff may see."""
@@ -214,6 +217,14 @@ def _access(access: Access, *, staff: bool) -> dict[str, Any]:
         "who": "customer" if customer else access.who if staff else "staff",
         "how": "download" if access.how in TAKEN else "read",
     }
+
+
+def _facets(facets: Facets | None) -> dict[str, Any] | None:
+    if facets is None:
+        return None
+    kinds = {"topic": facets.topics, "agent": facets.agents, "month": facets.months}
+    counted = {name: [{"value": value, "chats": chats} for value, chats in found] for name, found in kinds.items()}
+    return {"chats": facets.chats, "more": facets.more, **counted}
 
 
 def _department(departments: dict[str, Any], id_: str | None) -> dict[str, str]:

@@ -25,9 +25,26 @@ export interface Result {
   snippet: SnippetPart[];
 }
 
+export interface FacetValue {
+  value: string;
+  chats: number;
+}
+
+/** Of how many chats, whether there are more, and how many of them have which topic, agent and month (2026-03). */
+export interface Facets {
+  chats: number;
+  more: boolean;
+  topic: FacetValue[];
+  agent: FacetValue[];
+  month: FacetValue[];
+}
+
 export interface Results {
   results: Result[];
   next?: string;
+  did_you_mean?: string;
+  /** On a first page. */
+  facets?: Facets;
 }
 
 export const transcriptPath = (ticket: number): string => `/api/v1/transcripts/${ticket}`;
@@ -36,6 +53,7 @@ export function searchTranscripts(q: string, options: { cursor?: string | undefi
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   const params = new URLSearchParams({ q, limit: String(options.limit ?? 20), tz: timeZone });
   if (options.cursor !== undefined) params.set("cursor", options.cursor);
+  else params.set("facets", "1");
   return call<Results>("GET", `/api/v1/transcripts?${params}`, { signal: options.signal });
 }
 

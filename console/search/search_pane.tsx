@@ -4,6 +4,7 @@ import { currentRoute, go } from "../navigate";
 import type { Route } from "../route";
 import { texts } from "../texts";
 import { searchTranscripts } from "./calls";
+import { FacetList } from "./facets";
 import { ResultRow } from "./result_row";
 import { SearchBox } from "./search_box";
 import { NO_SEARCH, searchAfter, type SearchState } from "./state";
@@ -64,6 +65,15 @@ export function SearchPane({ route }: { route: Route }) {
       <p class="search-count" role="status">
         {summary(state, words)}
       </p>
+      {state.meant !== null && state.phase !== "failed" && (
+        <p class="search-meant">
+          {words.meant}{" "}
+          <button class="plain" onClick={() => setQ(state.meant ?? q)}>
+            <bdi>{state.meant}</bdi>
+          </button>
+        </p>
+      )}
+      {state.facets !== null && state.phase !== "failed" && <FacetList facets={state.facets} q={q} onQ={setQ} />}
       {state.phase === "failed" && (
         <p class="lists-empty wrong" role="alert">
           {words.failed}{" "}

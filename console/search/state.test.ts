@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Result } from "./calls";
-import { foundWords, NO_SEARCH, searchAfter } from "./state";
+import { foundWords, hasFacet, NO_SEARCH, searchAfter, withFacet } from "./state";
 
 const result = (ticket: number) => ({ ticket, snippet: [] }) as unknown as Result;
 const answered = (q: string, tickets: number[], more = false, next?: string) =>
@@ -34,5 +34,30 @@ describe("foundWords", () => {
       { text: "on its way", match: true },
     ];
     expect(foundWords({ snippet } as unknown as Result)).toBe("kettle on its way");
+  });
+});
+
+describe("withFacet", () => {
+  it("narrows the query down, and takes the filter out again", () => {
+    const narrow = withFacet("kettle ", "agent", "Ann Lee");
+    expect(narrow).toBe('kettle agent:"Ann Lee"');
+    expect(hasFacet(narrow, "agent", "Ann Lee")).toBe(true);
+    expect(hasFacet(narrow, "topic", "Ann Lee")).toBe(false);
+    expect(withFacet(`${narrow} blue`, "agent", "Ann Lee")).toBe("kettle blue");
+  });
+
+  it("names a month as a day, and keeps a quote from ending the filter", () => {
+    expect(withFacet("", "month", "2026-03")).toBe("on:2026-03");
+    expect(withFacet("", "topic", 'The "old" shop')).toBe('topic:"The old shop"');
+  });
+});
+
+describe("facets and what may have been meant", () => {
+  const facets = { chats: 1, more: false, topic: [{ value: "Returns", chats: 1 }], agent: [], month: [] };
+  const first = searchAfter(NO_SEARCH, { type: "answered", q: "ketle", more: false, answer: { results: [result(1)], next: "c2", did_you_mean: "kettle", facets } });
+
+  it("belong to the query, so they stay while its next page comes", () => {
+    expect(searchAfter(first, answered("ketle", [2], true))).toMatchObject({ meant: "kettle", facets });
+    expect(searchAfter(first, answered("mug", [2]))).toMatchObject({ meant: null, facets: null });
   });
 });

@@ -108,19 +108,25 @@ class OwnPostgres:
     """Listens on a unix socket in a short folder of its own. Use as a context manager.
 
     Args:
+        kept: a folder for its data that stays, and may have some in it.
         options: its configuration. `fsync` is off unless told: no test pulls the plug.
     """
 
-    def __init__(self, **options: str) -> None:
+    def __init__(self, kept: Path | None = None, **options: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="chat-pg-"))
+        self.data = kept or self.folder / "data"
+        self._kept = kept is not None
         self.options = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"} | options
         self.process: subprocess.Popen[bytes] | None = None
         self._as = _unprivileged()
+        if self._as:
+            shutil.chown(self.folder, self._as["user"])
         self._bin = self._binaries()
 
     def __enter__(self) -> OwnPostgres:
         try:
-            self._initialise()
+            if not (self.data / "PG_VERSION").exists():
+                self._initialise()
             self.start()
         except BaseException:
             self.close()
@@ -146,7 +152,7 @@ class OwnPostgres:
         with (self.folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(self._bin / "postgres", "-D", self.folder / "data"),
+                    *(self._bin / "postgres", "-D", self.data),
                     *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -164,7 +170,7 @@ class OwnPostgres:
         os.killpg(process.pid, signal.SIGCONT)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Ends it in order and at once, as an administrator's `restart` does: connections are closed."""
@@ -185,9 +191,9 @@ class OwnPostgres:
             os.kill(pid, signal.SIGCONT)
 
     def close(self) -> None:
-        """Ends it if it runs, and removes its folder."""
+        """Ends it if it runs, and removes what is not kept."""
         if self.process:
-            self.kill9()
+            self.stop() if self._kept else self.kill9()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _pids(self) -> list[int]:
@@ -206,9 +212,10 @@ class OwnPostgres:
         return True
 
     def _initialise(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
         if self._as:
-            shutil.chown(self.folder, self._as["user"])
-        command = [self._bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "--auth=trust"]
+            shutil.chown(self.data, self._as["user"])
+        command = [self._bin / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust"]
         done = subprocess.run(
             [*command, "--encoding=UTF8", "--no-locale", "--no-sync"],
             capture_output=True,

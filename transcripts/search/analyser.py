@@ -2,7 +2,8 @@
 
 Accents are folded, English words stemmed, scripts without spaces cut into pairs of characters. Terms hold no spaces
 and no ASCII punctuation, so any engine that splits at spaces keeps them whole. `terms` is for running text and keeps
-its order; `codes` are the other ways to write what is in it: `112-7788` also as 1127788, `e-mail` also as email.
+its order; `codes` are the other ways to write what is in it: `112-7788` also as 1127788, `e-mail` also as email;
+`parts` are what its numbers can also be found by.
 """
 
 import re
@@ -15,6 +16,11 @@ import snowballstemmer
 
 MAX_TERM = 40
 """Longer words are cut: nobody looks for them, and an index is not a place to store files in."""
+
+PART = "№"
+"""Begins a term that is the end of a longer number: any part of the number is the beginning of one of these."""
+
+MIN_PART, _LONG_NUMBER, _LONGEST_NUMBER = 4, 6, 24
 
 
 class Word(NamedTuple):
@@ -50,6 +56,21 @@ def codes(text: str) -> list[Word]:
     return sorted(Word(term, *span) for span, term in found if 0 < len(term) <= MAX_TERM)
 
 
+def parts(text: str) -> list[str]:
+    """The ends of the long numbers in a text, four digits and more, each with `PART` before it; dates are none."""
+    if not _MAYBE_LONG.search(text):
+        return []
+    plain = _DATE.sub(" ", text)
+    numbers = [*terms(plain), *(code.term for code in codes(plain))]
+    long = dict.fromkeys(one for one in numbers if is_number(one) and _LONG_NUMBER <= len(one) <= _LONGEST_NUMBER)
+    return list(dict.fromkeys(PART + one[at:] for one in long for at in range(len(one) - MIN_PART + 1)))
+
+
+def is_number(term: str) -> bool:
+    """Whether a term is nothing but digits."""
+    return term.isascii() and term.isdigit()
+
+
 def join(text: str) -> str:
     """A code without what separates its parts: `AB-112 7788` -> `ab1127788`; a hyphenated word is stemmed as one."""
     joined = "".join(fold(part) for part in _PART.findall(text))
@@ -58,13 +79,16 @@ def join(text: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def fold(word: str) -> str:
-    """A word in lower case without accents and in one of its compatible forms: `Größe` -> `grosse`, `ＡＢ` -> `ab`."""
+    """A word in lower case without accents and in one of its compatible forms: `Größe` -> `grosse`, `ＡＢ` -> `ab`,
+    `٣٤` -> `34`.
+    """
     if word.isascii():
         return word.lower()
     decomposed = unicodedata.normalize("NFKD", word.casefold())
     bare = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
     # Some letters' compatible forms have spaces or signs in them (U+FE70, ½), which no term may have.
-    return _NOT_IN_TERMS.sub("", unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS))
+    folded = _NOT_IN_TERMS.sub("", unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS))
+    return _WIDE_DIGIT.sub(lambda found: str(unicodedata.decimal(found.group())), folded)
 
 
 def has_no_spaces(text: str) -> bool:
@@ -124,6 +148,9 @@ def _wide_word() -> re.Pattern[str]:
 _NOT_IN_TERMS = re.compile(r"[^\S]|[\x00-&(-/:-@\[-`{-\x7f]")  # the apostrophe still has to be looked at
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'(?:s|t|re|ve|ll|d|m)\b)?")
 _PART = re.compile(r"[^\W_]+")
+_WIDE_DIGIT = re.compile(r"(?![0-9])\d")
+_MAYBE_LONG = re.compile(r"\d\D?\d\D?\d\D?\d")
+_DATE = re.compile(r"(?<!\d)(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2}))(?!\d|[-./]\d)")
 
 # Han, kana, Hangul, and the scripts of South-East Asia that have no spaces.
 _NO_SPACES = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from transcripts.chat import Chat
-from transcripts.search.analyser import codes, terms
+from transcripts.search.analyser import codes, parts, terms
 
 CUSTOMER, AGENT = "customer", "agent"
 
@@ -16,7 +16,9 @@ _BREAK = f" {BREAK} "
 _SPOKEN = {CUSTOMER, AGENT, "note"}
 
 COLUMNS = (CUSTOMER, AGENT, "customer_name", "agent_name", "topic", "department", "orders", "product", "codes")
-"""The columns of the index for everybody. `codes` are the joined forms of numbers and the chat's own numbers."""
+"""The columns of the index for everybody. `codes` are the joined forms and the parts of numbers, and the chat's own
+numbers.
+"""
 
 NOTE_COLUMNS = ("note", "codes")
 """The columns of the staff's index."""
@@ -92,13 +94,15 @@ def _text(entries: Iterable[Said]) -> str:
 
 
 def _codes(entries: Iterable[Said]) -> list[str]:
-    return [code.term for entry in entries if entry.text for code in codes(entry.text)]
+    texts = [entry.text for entry in entries if entry.text]
+    return [term for text in texts for term in (*(code.term for code in codes(text)), *parts(text))]
 
 
 def _names(values: Iterable[str | None]) -> str:
-    """Terms and joined forms of short values, each value once."""
+    """Terms, joined forms and parts of short values, each value once."""
     known = list(dict.fromkeys(value for value in values if value))
-    return _BREAK.join(" ".join([*terms(value), *(code.term for code in codes(value))]) for value in known)
+    forms = ([*terms(value), *(code.term for code in codes(value)), *parts(value)] for value in known)
+    return _BREAK.join(" ".join(form) for form in forms)
 
 
 def _names_of(entries: Iterable[Said]) -> list[str | None]:

@@ -2,30 +2,30 @@
 
 The terms are put into a `tsvector` as they are; no configuration, dictionary or extension of PostgreSQL has a say. GIN
 finds which chats have a term; a term's place says nothing, only who said it (A: the customer, B: the others), so that
-long chats lose nothing to the limits of places in a tsvector. Rows of terms (phrases) are looked for in `document`, the
-terms of the columns as they follow each other. The fine order is made in `ranking`, as on SQLite.
+long chats lose nothing to the limits of places in a tsvector. Two terms that follow each other are a term of their own,
+short because several pairs share one. So few chats are left in which a row of terms (a phrase) is then looked for, in
+`document`, the terms of the columns as they follow each other; without it, a phrase of common words would be looked for
+in half of all documents. The fine order is made in `ranking`, as on SQLite.
 """
 
-import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from string import ascii_letters, digits
+from zlib import crc32
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import AGENT, BREAK, COLUMNS, CUSTOMER, NOTE_COLUMNS, Document
-from transcripts.search.index import Conditions
+from transcripts.search.index import Index, Term, terms
 from transcripts.search.query import Clause, Filter
-from transcripts.search.scope import Scope
-from transcripts.search.where import COLUMN_OF, Where, allowed_chats, recent_chats
+from transcripts.search.where import COLUMN_OF, Conditions, Where
 
-_CUT = 20_000  # characters of a column that ranking looks at: a day of talking
-_WHOLE = 2**30
 _MOST_BYTES = 900_000  # of the terms of one chat: a tsvector ends at a megabyte. What comes after is not found
-
-_COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
 
 _NAMED = 2.0  # a clause that a name, the topic or the order number has, too, makes a chat more promising
 _SIDES = {CUSTOMER: "A", AGENT: "B"}
+_MARKS = {CUSTOMER: "1A", AGENT: "2B"}
 _FIELDS = tuple(COLUMN_OF.values())
 
 
@@ -34,12 +34,10 @@ _PLANNING = text(
 )
 
 
-class PostgresIndex:
+class PostgresIndex(Index):
     """`Index` over GIN (PostgreSQL ≥ 13, without extensions)."""
 
-    def __init__(self) -> None:
-        # Counting reads every hit: 10 ms for a word that 100,000 chats have. Common words are not counted every time.
-        self._common: dict[tuple[str, str], tuple[int, float]] = {}
+    key = "ticket"
 
     async def begin(self, connection: AsyncConnection) -> None:
         """The planner does not count what it takes to look into a `tsvector` that is not in the row: on its own it
@@ -60,43 +58,34 @@ class PostgresIndex:
         if without:
             await connection.exec_driver_sql("DELETE FROM search_notes WHERE ticket = $1", without)
 
-    async def frequencies(
-        self, connection: AsyncConnection, clauses: Collection[Clause], scope: Scope
-    ) -> dict[Clause, int]:
-        """In how many chats each clause may be found: an estimate, cheap."""
-        counts: dict[str, int] = {}
-        asked = {
-            word for clause in clauses for place in range(len(clause.alternatives)) for word in _row(clause, place)
-        }
-        for table in ("search_chats", "search_notes") if scope.sees_notes else ("search_chats",):
-            for word, count in (await self._counts(connection, table, asked)).items():
-                counts[word] = counts.get(word, 0) + count
-        result = {}
-        for clause in clauses:
-            # What is written in parts is stored joined as well, so the alternatives are mostly the same chats.
-            rows = (_row(clause, place) for place in range(len(clause.alternatives)))
-            result[clause] = max(min(counts[word] for word in row) for row in rows)
-        return result
+    async def count(self, connection: AsyncConnection, table: str, terms: Sequence[Term]) -> dict[Term, int]:
+        """In how many chats of one of the tables each term is."""
+        matches = [_match(term.text, goes_on=term.open) for term in terms]
+        question = text(
+            f"SELECT (SELECT count(*) FROM {table} WHERE terms @@ CAST(word AS tsquery)) "
+            "FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS w(word, place) ORDER BY place"
+        )
+        counts = await connection.scalars(question, {"words": matches})
+        return dict(zip(terms, counts, strict=True))
 
-    async def _counts(self, connection: AsyncConnection, table: str, asked: set[str]) -> dict[str, int]:
-        now = time.monotonic()
-        found = {
-            word: known[0]
-            for word in asked
-            if (known := self._common.get((table, word))) is not None and known[1] > now
-        }
-        if unknown := sorted(asked - found.keys()):
-            question = text(
-                f"SELECT word, (SELECT count(*) FROM {table} WHERE terms @@ CAST(word AS tsquery)) "
-                "FROM unnest(CAST(:words AS text[])) AS word"
-            )
-            for word, count in await connection.execute(question, {"words": unknown}):
-                found[word] = count
-                if count > _COMMON:
-                    if len(self._common) > _COMMON_KEPT:
-                        self._common.clear()
-                    self._common[table, word] = (count, now + _COMMON_SECONDS)
-        return found
+    async def columns(
+        self, connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int], cut: int
+    ) -> dict[int, dict[str, str]]:
+        """{ticket: {column: its terms, so many characters of them}} of one of the tables."""
+        lines = "unnest(string_to_array(document, E'\\n')) WITH ORDINALITY AS l(line, place)"
+        values = f"ARRAY(SELECT left(line, :cut) FROM {lines} ORDER BY place)"
+        of_these = "ticket = ANY(CAST(:tickets AS bigint[]))"
+        question = text(f"SELECT ticket, {values} FROM {table} WHERE {of_these} ORDER BY ticket")
+        rows = await connection.execute(question, {"tickets": list(tickets), "cut": cut})
+        return {ticket: dict(zip(names, (line.strip(" ") for line in stored), strict=True)) for ticket, stored in rows}
+
+    def where(self, conditions: Conditions) -> Where:
+        """The conditions as tsqueries."""
+        return _Where(conditions)
+
+    def terms_of(self, row: Sequence[str], goes_on: bool) -> list[Term]:
+        """The terms that a chat with the row has: its own, and its pairs."""
+        return _terms_of(row, goes_on)
 
     async def best(
         self,
@@ -155,33 +144,6 @@ class PostgresIndex:
         rows = await connection.execute(where.question(question), values)
         return [ticket for (ticket,) in rows]
 
-    async def recent(
-        self,
-        connection: AsyncConnection,
-        conditions: Conditions,
-        limit: int,
-        before: tuple[int, int] | None,
-        offset: int = 0,
-    ) -> list[tuple[int, int]]:
-        """(opened_at, ticket) of all chats that meet the conditions, the newest first, from below `before` on."""
-        return await recent_chats(connection, _Where(conditions), limit, before, offset)
-
-    async def allowed(self, connection: AsyncConnection, tickets: Collection[int], conditions: Conditions) -> set[int]:
-        """Those of the tickets that meet the conditions."""
-        return await allowed_chats(connection, _Where(conditions), tickets)
-
-    async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
-        """The stored terms of these chats, long ones cut."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets, _CUT)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _CUT) if scope.sees_notes else {}
-        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
-
-    async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
-        """The documents of these chats as they were put."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets, _WHOLE)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _WHOLE)
-        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
-
 
 class _Where(Where):
     def query(self, match: str) -> str:
@@ -211,7 +173,7 @@ class _Where(Where):
         conditions = ""
         for clause in clauses:
             if any(len(row) > 1 for row in clause.alternatives):
-                rows = (self.value(f" {' '.join(row)} ") for row in clause.alternatives)
+                rows = (self.value(f" {' '.join(row)}{'' if goes_on else ' '}") for row, goes_on in clause.rows())
                 conditions += f" AND ({' OR '.join(f'strpos({place}, {row}) > 0' for row in rows)})"
         return conditions
 
@@ -230,12 +192,15 @@ def _vector(columns: Mapping[str, str]) -> str:
     """
     marks: dict[str, set[str]] = {}
     for name in (*_FIELDS, CUSTOMER, AGENT, "note", "codes"):
-        mark = {CUSTOMER: "1A", AGENT: "2B"}.get(name, "3")
+        mark = _MARKS.get(name, "3")
         for term in dict.fromkeys(columns.get(name, "").split(" ")):
             if term and term != BREAK:
                 marks.setdefault(term, set()).add(mark)
                 if name in _FIELDS:
                     marks[f"/{name}/{term}"] = {"3"}
+    for name, column in columns.items():
+        for pair in _pairs(column.split(" ")):
+            marks.setdefault(pair, set()).add(_MARKS.get(name, "3"))
     parts: list[str] = []
     room = _MOST_BYTES
     for term, places in marks.items():
@@ -251,32 +216,38 @@ def _lines(columns: Mapping[str, str], names: Sequence[str]) -> str:
     return "\n".join(f" {columns[name]} " for name in names)
 
 
-async def _stored(
-    connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int], cut: int
-) -> dict[int, dict[str, str]]:
-    lines = "unnest(string_to_array(document, E'\\n')) WITH ORDINALITY AS l(line, place)"
-    values = f"ARRAY(SELECT left(line, :cut) FROM {lines} ORDER BY place)"
-    of_these = "ticket = ANY(CAST(:tickets AS bigint[]))"
-    question = text(f"SELECT ticket, {values} FROM {table} WHERE {of_these} ORDER BY ticket")
-    rows = await connection.execute(question, {"tickets": list(tickets), "cut": cut})
-    return {ticket: dict(zip(names, (line.strip(" ") for line in stored), strict=True)) for ticket, stored in rows}
-
-
 def _any(clauses: Iterable[Clause], *, side: str = "", field: str = "") -> str:
     """The clauses as a tsquery, in brackets: all terms of a row, wherever they are. With `field`, in that one only."""
     rows = (
-        " & ".join(_row(clause, place, side=side, field=field))
+        [Term(f"/{field}/{term.text}", term.open) for term in terms(row, goes_on)] if field else _terms_of(row, goes_on)
         for clause in clauses
-        for place in range(len(clause.alternatives))
+        for row, goes_on in clause.rows()
     )
-    return f"({' | '.join(f'({row})' for row in rows)})"
+    matches = (" & ".join(_match(term.text, goes_on=term.open, side=side) for term in row) for row in rows)
+    return f"({' | '.join(f'({match})' for match in matches)})"
 
 
-def _row(clause: Clause, place: int, *, side: str = "", field: str = "") -> list[str]:
-    """One alternative of a clause: each term as a tsquery."""
-    marks = ("*" if clause.prefix and place == 0 else "") + side
-    terms = [f"/{field}/{term}" if field else term for term in clause.alternatives[place]]
-    return [_quoted(term) + (f":{marks}" if marks else "") for term in terms]
+def _terms_of(row: Sequence[str], goes_on: bool) -> list[Term]:
+    whole = row[:-1] if goes_on else row
+    return [*terms(row, goes_on), *(Term(pair) for pair in _pairs(whole))]
+
+
+def _pairs(row: Sequence[str]) -> Iterator[str]:
+    """Neighbours as one term each: one of 2 to the power of 18, so a chat of 500 pairs has 1 of 500 by chance."""
+    for first, second in pairwise(row):
+        if first and second and first != BREAK and second != BREAK:
+            number = crc32(f"{first} {second}".encode(errors="replace"))
+            yield _PAIR + "".join(_DIGITS[number >> shift & 63] for shift in (0, 6, 12))
+
+
+_PAIR = "⁀"  # in no term of the analyser's
+_DIGITS = ascii_letters + digits + "-_"
+
+
+def _match(term: str, *, goes_on: bool, side: str = "") -> str:
+    """A term as a tsquery."""
+    marks = ("*" if goes_on else "") + side
+    return _quoted(term) + (f":{marks}" if marks else "")
 
 
 def _named(clause: Clause) -> str:

@@ -8,9 +8,10 @@ quote. Words are wishes (more of them is better), phrases and filters are condit
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from transcripts.search.analyser import Word, codes, fold, has_no_spaces, words
+from transcripts.search.analyser import MIN_PART, PART, Word, codes, fold, has_no_spaces, is_number, words
 from transcripts.search.days import Days, parse_days
 from transcripts.ticket import parse_ticket
 
@@ -18,6 +19,8 @@ MAX_CHARS = 1_000
 """More than this of a query is not read."""
 
 MAX_CLAUSES = 40
+
+_LONGEST_SPACED = 24
 
 _NAMES = (
     "ticket",
@@ -48,15 +51,26 @@ _RATING = re.compile(r"(?P<sign>>=|<=|>|<|=)?(?P<number>[1-5])")
 class Clause:
     """Something to look for: any one of the alternatives, each a row of terms that stand next to each other.
 
-    `prefix`: the last term of the first alternative may go on.
+    Attributes:
+        prefix: the last term of the first alternative may go on.
+        part: the beginning of a term that stands for a part of a number (`analyser.parts`), or nothing. It is worth
+            less than an alternative.
+        guesses: terms that may have been meant (`spelling`). They are worth less, too.
     """
 
     alternatives: tuple[tuple[str, ...], ...]
     prefix: bool = False
+    part: str = ""
+    guesses: tuple[str, ...] = ()
 
-    def terms(self) -> frozenset[str]:
-        """All terms that play a part."""
-        return frozenset(term for row in self.alternatives for term in row)
+    def rows(self) -> Iterator[tuple[tuple[str, ...], bool]]:
+        """Everything that it may be found by: (row of terms, whether the last of them may go on)."""
+        for place, row in enumerate(self.alternatives):
+            yield row, self.prefix and place == 0
+        if self.part:
+            yield (self.part,), True
+        for guess in self.guesses:
+            yield (guess,), False
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,8 @@ class _Reader:
         self.days = Days()
         self.side: str | None = None
         self.direct: list[int] = []
+        self.digits: list[str] = []
+        """The words just before, as long as they are numbers."""
 
     def take(self, piece: re.Match[str]) -> None:
         if piece["stray"]:
@@ -130,16 +146,27 @@ class _Reader:
         if value.endswith(":") and value[:-1].lower() in _NAMES:
             return  # a filter that is still being typed
         negated = piece["not"] is not None
+        if not (value.isascii() and value.isdigit() and not quoted and not negated and not piece["name"]):
+            self._join_digits()
         if piece["name"] and self._filter(piece["name"].lower(), value, negated):
             return
         if negated:
-            self.unwanted += _phrase(value) if quoted else _clauses(value)
+            self.unwanted += map(_whole, _phrase(value) if quoted else _clauses(value))
         elif quoted:
-            self.phrases += _phrase(value)
+            self.phrases += map(_whole, _phrase(value))
         else:
             self.wishes += _clauses(value)
+            if value.isascii() and value.isdigit():
+                self.digits.append(value)
             if (ticket := parse_ticket(value.strip(".,;:!?()"))) is not None:
                 self.direct.append(ticket)
+
+    def _join_digits(self) -> None:
+        """`555 123 4567` may be one number that is written without spaces elsewhere."""
+        whole = "".join(self.digits)
+        if len(self.digits) > 1 and len(whole) <= _LONGEST_SPACED:
+            self.wishes += [_number(Clause(((whole,),)))]
+        self.digits.clear()
 
     def _filter(self, name: str, value: str, negated: bool) -> bool:
         """Whether the value made sense as that filter."""
@@ -169,6 +196,7 @@ class _Reader:
                 return days is not None
 
     def query(self, whole: str) -> Query:
+        self._join_digits()
         if (ticket := parse_ticket(whole)) is not None:  # "100 009", which falls into two words
             self.direct.append(ticket)
         return Query(
@@ -203,13 +231,26 @@ def _clauses(value: str) -> list[Clause]:
         inside = [word for word in found[place:] if code is not None and word.end <= code.end]
         if code is not None and inside:
             alternatives = (tuple(word.term for word in inside), (code.term,))
-            clauses.append(Clause(tuple(dict.fromkeys(alternatives))))
+            clauses.append(_number(Clause(tuple(dict.fromkeys(alternatives)))))
             place += len(inside)
             continue
         run = _run_of_pairs(value, found[place:])
-        clauses += _unspaced(run) if run else [Clause(((found[place].term,),))]
+        clauses += _unspaced(run) if run else [_number(Clause(((found[place].term,),)))]
         place += max(1, len(run))
     return clauses
+
+
+def _number(clause: Clause) -> Clause:
+    """The clause, and if it is a number, what it is as a part of a longer one."""
+    last = clause.alternatives[-1]
+    if len(last) == 1 and is_number(last[0]) and len(last[0]) >= MIN_PART:
+        return replace(clause, part=PART + last[0])
+    return clause
+
+
+def _whole(clause: Clause) -> Clause:
+    """The clause as it stands, not as a part of a longer number."""
+    return replace(clause, part="")
 
 
 def _prefix(stub: str) -> list[Clause]:

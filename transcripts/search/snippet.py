@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from transcripts.entry import Entry
-from transcripts.search.analyser import Word, codes, terms, words
+from transcripts.search.analyser import PART, Word, codes, is_number, parts, terms, words
 from transcripts.search.document import BREAK
 from transcripts.search.query import Clause
-from transcripts.search.ranking import Weights, needles
+from transcripts.search.ranking import Weights, needles, says_little
 
 LENGTH = 180
 """Characters of a snippet, about two lines."""
@@ -34,13 +34,16 @@ def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weig
         weight: how much each clause tells.
         side: 'customer' or 'agent' if only what that side said counts.
     """
-    asked = [(weight[clause], needles(clause), clause) for clause in clauses]
+    asked = [(weight[clause], needles(clause)) for clause in clauses]
     best: tuple[float, Entry] | None = None
     for entry in entries:
         if not entry.text or (side is not None and (entry.role == "customer") != (side == "customer")):
             continue
-        said = f" {' '.join([*terms(entry.text), BREAK, *(code.term for code in codes(entry.text))])} "
-        score = sum(value for value, wanted, _ in asked if any(needle in said for needle in wanted))
+        forms = (*terms(entry.text), BREAK, *(code.term for code in codes(entry.text)), *parts(entry.text))
+        said = f" {' '.join(forms)} "
+        score = sum(
+            value * max(worth if needle in said else 0.0 for needle, worth in wanted) for value, wanted in asked
+        )
         if score and (best is None or score > best[0]):
             best = (score, entry)
     if best is not None:
@@ -51,18 +54,21 @@ def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weig
 
 
 def _hits(text: str, clauses: Sequence[Clause]) -> list[Word]:
-    """Every stretch of the text that one of the clauses is found in."""
+    """Every stretch of the text that one of the clauses is found in; of grammar only if nothing else was asked for."""
     row, joined = words(text), codes(text)
     hits: list[Word] = []
-    for clause in clauses:
-        for place, wanted in enumerate(clause.alternatives):
-            hits += _find(wanted, row, clause, place)
+    telling = [clause for clause in clauses if not says_little(clause)]
+    for clause in telling or clauses:
+        for wanted, goes_on in clause.rows():
+            hits += _find(wanted, row, goes_on)
         hits += [code for code in joined if (code.term,) in clause.alternatives]
+        if digits := clause.part.removeprefix(PART):
+            hits += [word for word in (*row, *joined) if is_number(word.term) and digits in word.term]
     return hits
 
 
-def _find(wanted: tuple[str, ...], row: list[Word], clause: Clause, place: int) -> Iterable[Word]:
-    if clause.prefix and place == 0:
+def _find(wanted: tuple[str, ...], row: list[Word], goes_on: bool) -> Iterable[Word]:
+    if goes_on:
         return [word for word in row if word.term.startswith(wanted[0])]
     length = len(wanted)
     return [

@@ -4,31 +4,23 @@ FTS5 only finds: which chats have any of the words and meet the conditions, the 
 made in `ranking` from the terms of the best candidates, so another engine gives the same order.
 """
 
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import AGENT, COLUMNS, CUSTOMER, NOTE_COLUMNS, Document
-from transcripts.search.index import Conditions
+from transcripts.search.index import NOTES, PUBLIC, Index, Term
 from transcripts.search.query import Clause, Filter
-from transcripts.search.scope import Scope
-from transcripts.search.where import COLUMN_OF, Where, allowed_chats, recent_chats
+from transcripts.search.where import COLUMN_OF, Conditions, Where
 
-_CUT = 20_000  # characters of a column that ranking looks at: a day of talking
-_WHOLE = 2**30
 _PREFIX_TERMS = 1_000  # `a*` stands for a good part of the dictionary; nobody needs its exact frequency
 
-_COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
 
-
-class SqliteIndex:
+class SqliteIndex(Index):
     """`Index` over FTS5 (SQLite ≥ 3.40)."""
 
-    def __init__(self) -> None:
-        # Counting a word that 30,000 chats have takes FTS5 2 ms, so common words are not counted anew every time.
-        self._common: dict[tuple[str, str], tuple[int, float]] = {}
+    key = "rowid"
 
     async def begin(self, connection: AsyncConnection) -> None:
         """Nothing has to be said to FTS5."""
@@ -39,54 +31,39 @@ class SqliteIndex:
         await connection.exec_driver_sql("DELETE FROM search_chats WHERE rowid = ?", tickets)
         await connection.exec_driver_sql("DELETE FROM search_notes WHERE rowid = ?", tickets)
         public = [(one.ticket, *(one.public[name] for name in COLUMNS)) for one in documents]
-        await connection.exec_driver_sql(_insert("search_chats", COLUMNS), public)
+        await connection.exec_driver_sql(_insert(PUBLIC, COLUMNS), public)
         notes = [(one.ticket, *(one.notes[name] for name in NOTE_COLUMNS)) for one in documents if one.notes]
         if notes:
-            await connection.exec_driver_sql(_insert("search_notes", NOTE_COLUMNS), notes)
+            await connection.exec_driver_sql(_insert(NOTES, NOTE_COLUMNS), notes)
 
-    async def frequencies(
-        self, connection: AsyncConnection, clauses: Collection[Clause], scope: Scope
-    ) -> dict[Clause, int]:
-        """In how many chats each clause may be found: an estimate, cheap."""
-        terms = {term for clause in clauses for term in clause.terms()}
-        counts: dict[str, int] = dict.fromkeys(terms, 0)
-        for table in _tables(scope):
-            for term, count in (await self._term_frequencies(connection, table, terms)).items():
-                counts[term] += count
-        result = {}
-        for clause in clauses:
-            # What is written in parts is stored joined as well, so the alternatives are mostly the same chats.
-            result[clause] = max(min(counts[term] for term in row) for row in clause.alternatives)
-            if clause.prefix:
-                result[clause] = await self._prefix_frequency(connection, clause.alternatives[0][-1], scope)
-        return result
+    async def count(self, connection: AsyncConnection, table: str, terms: Sequence[Term]) -> dict[Term, int]:
+        """In how many chats of one of the tables each term is."""
+        counts = dict.fromkeys(terms, 0)
+        whole = [term.text for term in terms if not term.open]
+        question = text(f"SELECT term, doc FROM {table}_terms WHERE term IN :terms")
+        rows = await connection.execute(question.bindparams(bindparam("terms", whole, expanding=True)))
+        counts |= {Term(term): count for term, count in rows}
+        beginning = (
+            f"SELECT sum(doc) FROM (SELECT doc FROM {table}_terms WHERE term >= :stub AND term < :beyond LIMIT :terms)"
+        )
+        for term in terms:
+            if term.open:
+                values = {"stub": term.text, "beyond": term.text + "\U0010ffff", "terms": _PREFIX_TERMS}
+                counts[term] = await connection.scalar(text(beginning), values) or 0
+        return counts
 
-    async def _term_frequencies(self, connection: AsyncConnection, table: str, terms: set[str]) -> dict[str, int]:
-        now = time.monotonic()
-        found = {
-            term: known[0]
-            for term in terms
-            if (known := self._common.get((table, term))) is not None and known[1] > now
-        }
-        if unknown := sorted(terms - found.keys()):
-            question = text(f"SELECT term, doc FROM {table}_terms WHERE term IN :terms")
-            rows = await connection.execute(question.bindparams(bindparam("terms", unknown, expanding=True)))
-            for term, count in rows:
-                found[term] = count
-                if count > _COMMON:
-                    if len(self._common) > _COMMON_KEPT:
-                        self._common.clear()
-                    self._common[table, term] = (count, now + _COMMON_SECONDS)
-        return found
+    async def columns(
+        self, connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int], cut: int
+    ) -> dict[int, dict[str, str]]:
+        """{ticket: {column: its terms, so many characters of them}} of one of the tables."""
+        values = ", ".join(f"substr({name}, 1, {cut})" for name in names)
+        question = text(f"SELECT rowid, {values} FROM {table} WHERE rowid IN :tickets")
+        rows = await connection.execute(question.bindparams(bindparam("tickets", list(tickets), expanding=True)))
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
-    async def _prefix_frequency(self, connection: AsyncConnection, stub: str, scope: Scope) -> int:
-        total = 0
-        for table in _tables(scope):
-            terms = f"SELECT doc FROM {table}_terms WHERE term >= :stub AND term < :beyond LIMIT :terms"
-            question = text(f"SELECT sum(doc) FROM ({terms})")
-            values = {"stub": stub, "beyond": stub + "\U0010ffff", "terms": _PREFIX_TERMS}
-            total += await connection.scalar(question, values) or 0
-        return total
+    def where(self, conditions: Conditions) -> Where:
+        """The conditions in FTS5's words."""
+        return _Where(conditions)
 
     async def best(
         self,
@@ -135,33 +112,6 @@ class SqliteIndex:
         rows = await connection.execute(where.question(question), values)
         return [ticket for (ticket,) in rows]
 
-    async def recent(
-        self,
-        connection: AsyncConnection,
-        conditions: Conditions,
-        limit: int,
-        before: tuple[int, int] | None,
-        offset: int = 0,
-    ) -> list[tuple[int, int]]:
-        """(opened_at, ticket) of all chats that meet the conditions, the newest first, from below `before` on."""
-        return await recent_chats(connection, _Where(conditions), limit, before, offset)
-
-    async def allowed(self, connection: AsyncConnection, tickets: Collection[int], conditions: Conditions) -> set[int]:
-        """Those of the tickets that meet the conditions."""
-        return await allowed_chats(connection, _Where(conditions), tickets)
-
-    async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
-        """The stored terms of these chats, long ones cut."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets, _CUT)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _CUT) if scope.sees_notes else {}
-        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
-
-    async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
-        """The documents of these chats as they were put."""
-        public = await _stored(connection, "search_chats", COLUMNS, tickets, _WHOLE)
-        notes = await _stored(connection, "search_notes", NOTE_COLUMNS, tickets, _WHOLE)
-        return [Document(ticket, columns, notes.get(ticket)) for ticket, columns in public.items()]
-
 
 _WEIGHTS = "1.0, 0.8, 2.0, 1.0, 3.0, 1.0, 4.0, 2.0, 2.0"  # of COLUMNS; only for the choice of candidates
 
@@ -179,22 +129,9 @@ def _arm(table: str, match: str, score: str | None, where: "_Where") -> str:
     )
 
 
-def _tables(scope: Scope) -> tuple[str, ...]:
-    return ("search_chats", "search_notes") if scope.sees_notes else ("search_chats",)
-
-
 def _insert(table: str, columns: Sequence[str]) -> str:
     places = ", ".join("?" for _ in range(len(columns) + 1))
     return f"INSERT INTO {table} (rowid, {', '.join(columns)}) VALUES ({places})"
-
-
-async def _stored(
-    connection: AsyncConnection, table: str, columns: Sequence[str], tickets: Collection[int], cut: int
-) -> dict[int, dict[str, str]]:
-    values = ", ".join(f"substr({name}, 1, {cut})" for name in columns)
-    question = text(f"SELECT rowid, {values} FROM {table} WHERE rowid IN :tickets")
-    rows = await connection.execute(question.bindparams(bindparam("tickets", list(tickets), expanding=True)))
-    return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
 
 
 class _Where(Where):
@@ -222,6 +159,5 @@ def _any(clauses: Iterable[Clause]) -> str:
     """
     parts: list[str] = []
     for clause in clauses:
-        for place, row in enumerate(clause.alternatives):
-            parts.append(f'"{" ".join(row)}"' + (" *" if clause.prefix and place == 0 else ""))
+        parts += [f'"{" ".join(row)}"' + (" *" if goes_on else "") for row, goes_on in clause.rows()]
     return "(" + " OR ".join(parts) + ")"

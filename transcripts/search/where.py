@@ -1,17 +1,14 @@
-"""The conditions of a search as SQL over `chats c`, and the questions that need nothing else. How words are found is
-left to each engine's index.
-"""
+"""The conditions of a search as SQL over `chats c`. How words are found is left to each engine's index."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import CUSTOMER
-from transcripts.search.index import Conditions
-from transcripts.search.query import Clause, Filter
+from transcripts.search.query import Clause, Filter, Query
 from transcripts.search.scope import Scope
 
 COLUMN_OF = {
@@ -25,6 +22,18 @@ COLUMN_OF = {
 """{name of a filter: column of the index}."""
 
 _EXACT = {"customer": "customer_id", "department": "department"}  # `customer:` takes an id too
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Which chats count at all: what the asker may see, and the query's filters, phrases, unwanted words and days.
+
+    `span` is (from, before) for the opening of the chat, ms UTC, None: open.
+    """
+
+    query: Query
+    scope: Scope
+    span: tuple[int | None, int | None]
 
 
 def reads_notes(conditions: Conditions) -> bool:
@@ -108,27 +117,3 @@ class Where(ABC):
             self.add(f"c.customer_id = {self.value(scope.customer_id)}")
         if scope.departments is not None:
             self.add_list("c.department", "departments", scope.departments)
-
-
-async def recent_chats(
-    connection: AsyncConnection, where: Where, limit: int, before: tuple[int, int] | None, offset: int
-) -> list[tuple[int, int]]:
-    """`Index.recent`."""
-    if before is not None:
-        where.add("(c.opened_at, c.ticket) < (:before_at, :before_ticket)")
-        where.values |= {"before_at": before[0], "before_ticket": before[1]}
-    question = (
-        f"SELECT c.opened_at, c.ticket FROM chats c WHERE {where.sql} "
-        "ORDER BY c.opened_at DESC, c.ticket DESC LIMIT :limit OFFSET :offset"
-    )
-    rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
-    return [(opened_at, ticket) for opened_at, ticket in rows]
-
-
-async def allowed_chats(connection: AsyncConnection, where: Where, tickets: Collection[int]) -> set[int]:
-    """`Index.allowed`."""
-    if not tickets:
-        return set()
-    where.add_list("c.ticket", "of_these", tickets)
-    rows = await connection.execute(where.question(f"SELECT c.ticket FROM chats c WHERE {where.sql}"))
-    return {ticket for (ticket,) in rows}

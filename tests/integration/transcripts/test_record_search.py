@@ -63,10 +63,16 @@ pytestmark = pytest.mark.anyio
         ("112-7788231", [KETTLE]),
         ("11277882311234567", [KETTLE]),
         ("7788231", [KETTLE]),
-        ("112-7788", [CODES]),
-        ("1127788", [CODES]),
+        ("112-7788", [CODES, KETTLE]),  # as a whole first, then as the beginning of a longer number
+        ("123-4567", [KETTLE, CODES]),
+        ("8823112345", [KETTLE]),
+        ("4567", [CODES, KETTLE]),
+        ("order:4567", [KETTLE]),
+        ("555 123 45", [CODES]),
+        ("5551234567 -4567", []),
+        ("1127788", [CODES, KETTLE]),
         ("AB1234", [CODES]),
-        ("ab 1234", [CODES]),
+        ("ab 1234", [CODES, KETTLE]),
         ("5551234567", [CODES]),
         ("email", [CODES]),
         ("wifi", [CODES]),
@@ -196,7 +202,7 @@ async def test_an_unknown_zone_is_told(search: Search, zone: str) -> None:
 async def test_common_words_are_found_newest_first(
     search: Search, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transcripts.search.search.MANY", 3)
+    monkeypatch.setattr("transcripts.search.answering.MANY", 3)
     await store.append(
         [chat(500 + number, "thanks kettle" if number == 0 else "thanks", "x", day=number) for number in range(6)]
     )

@@ -77,3 +77,16 @@ async def test_a_cursor_gives_no_rights(search: Search, store: Store) -> None:
     page = await search.search("parcel", scope=mine, limit=10, cursor=forged)
     assert CAFE.ticket not in [one.ticket for one in page.results]
     assert len(page.results) == 3
+
+
+async def test_nobody_elses_chats_have_a_say_in_what_a_customer_sees(search: Search, store: Store) -> None:
+    """Neither in the order nor in the scores: from these, one could tell how many others say a word."""
+    mine = Scope.customer(CUSTOMER)
+    queries = ["kettle", "kettle refund", "hello wait moment", "leakz"]
+    before = [await search.search(query, scope=mine, facets=True) for query in queries]
+    assert all(page.results for page in before)
+    others = [chat(800 + n, "kettle leaks leakz kettle", "refund hello", customer_id=f"other-{n}") for n in range(30)]
+    await store.append(others)
+    await search.index_pending()
+    assert len((await search.search("kettle", scope=Scope.staff(), limit=100)).results) > 30  # they are there
+    assert [await search.search(query, scope=mine, facets=True) for query in queries] == before

@@ -13,6 +13,10 @@ def row(*terms: str) -> Clause:
     return Clause((terms,))
 
 
+def number(joined: str, *parts: str) -> Clause:
+    return Clause((parts, (joined,)) if parts else ((joined,),), part=f"№{joined}")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -27,22 +31,26 @@ def row(*terms: str) -> Clause:
         ('-"red lid"', Query(unwanted=(row("red", "lid"),))),
         ("re-red", Query(wishes=(Clause((("re", "red"), ("rere",))),))),
         ("ann@example.com", Query(wishes=(row("ann", "exampl", "com"),))),
-        ("112-7788", Query(wishes=(Clause((("112", "7788"), ("1127788",))),))),
+        ("112-7788", Query(wishes=(number("1127788", "112", "7788"),))),
+        ("4567", Query(wishes=(number("4567"),))),
+        ('"4567" -4567', Query(phrases=(row("4567"),), unwanted=(row("4567"),))),
+        ("555 123 4567", Query(wishes=(row("555"), row("123"), number("4567"), number("5551234567")))),
+        ("5 lids 12", Query(wishes=(row("5"), row("lid"), row("12")))),
         ("東京", Query(wishes=(row("東京"),))),
         ("東京都", Query(wishes=(row("東京", "京都"),))),
         ("京", Query(wishes=(Clause((("京",),), prefix=True),))),
-        ("#100009", Query(wishes=(row("100009"),), direct=(100009,))),
-        ("100 009", Query(wishes=(row("100"), row("009")), direct=(100009,))),
+        ("#100009", Query(wishes=(number("100009"),), direct=(100009,))),
+        ("100 009", Query(wishes=(row("100"), row("009"), number("100009")), direct=(100009,))),
         ("ticket:#100009", Query(tickets=(100009,))),
         ("rating:>=4", Query(ratings=frozenset({4, 5}))),
         ("From:Customer lid", Query(wishes=(row("lid"),), side="customer")),
         ("after:2025-02 before:2025-02", Query(days=Days(date(2025, 2, 1), date(2025, 3, 1)))),
         ("on:2024-02-29", Query(days=Days(date(2024, 2, 29), date(2024, 3, 1)))),
         # What makes no sense as a filter is searched for.
-        ("ticket:100008", Query(wishes=(row("100008"),))),
+        ("ticket:100008", Query(wishes=(number("100008"),))),
         ("rating:9", Query(wishes=(row("9"),))),
         ("from:nobody", Query(wishes=(row("nobodi"),))),
-        ("on:2025-02-30 on:9999", Query(wishes=(Clause((("2025", "02", "30"), ("20250230",))), row("9999")))),
+        ("on:2025-02-30 on:9999", Query(wishes=(number("20250230", "2025", "02", "30"), number("9999")))),
         ("foo:bar", Query(wishes=(row("foo"), row("bar")))),
         ("http://x.test", Query(wishes=(row("http"), row("x"), row("test")))),
         ("", Query()),
@@ -72,7 +80,7 @@ def test_any_query_is_understood_somehow(text: str) -> None:
     query = parse(text)
     for clause in query.clauses + query.unwanted:
         assert all(clause.alternatives)
-        for term in clause.terms():
+        for term in (term for row, _ in clause.rows() for term in row):
             assert term
             assert not set(term) & set('" *():')
 

@@ -1,0 +1,1 @@
+"""How well the search finds (`make search-report`), and how fast it does in a large record (`make search-bench`)."""
