@@ -17,7 +17,7 @@ from transcripts.search.cursor import Cursor, write_cursor
 from transcripts.search.document import Document
 from transcripts.search.facets import facets_of
 from transcripts.search.index import Index
-from transcripts.search.loading import count_chats, load_chats, load_entries, load_facts
+from transcripts.search.loading import load_chats, load_entries, load_facts
 from transcripts.search.query import Clause, Query
 from transcripts.search.ranking import Ranked, frequencies_in, rank, says_little, weights
 from transcripts.search.results import Facets, Result, Results
@@ -142,7 +142,7 @@ class Answering:
         if any(clause.guesses for clause in meant.values()):
             conditions = _with(conditions, meant)
             frequencies = await self._index.frequencies(self._connection, conditions.query.clauses, scope)
-        return _understood(conditions, frequencies, typed, await count_chats(self._connection))
+        return _understood(conditions, frequencies, typed, await self._index.chats(self._connection))
 
     async def _understand_own(self, conditions: Conditions) -> Understood:
         newest = await self._index.recent(self._connection, conditions, WINDOW, None)

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import COLUMNS, NOTE_COLUMNS, Document
+from transcripts.search.loading import count_chats
 from transcripts.search.query import Clause
 from transcripts.search.scope import Scope
 from transcripts.search.where import Conditions, Where
@@ -39,6 +40,7 @@ class Index(ABC):
     def __init__(self) -> None:
         # Counting a word that 30,000 chats have takes milliseconds, so common words are not counted anew every time.
         self._common: dict[tuple[str, Term], tuple[int, float]] = {}
+        self._chats = (0, 0.0)
 
     @abstractmethod
     async def begin(self, connection: AsyncConnection) -> None:
@@ -74,6 +76,14 @@ class Index(ABC):
         self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
     ) -> list[int]:
         """The same without scoring: the newest first."""
+
+    async def chats(self, connection: AsyncConnection) -> int:
+        """How many chats there are, about: 10 ms to count 100,000."""
+        count, until = self._chats
+        if count < _COMMON or until < time.monotonic():
+            count = await count_chats(connection)
+            self._chats = (count, time.monotonic() + _COMMON_SECONDS)
+        return count
 
     async def frequencies(
         self, connection: AsyncConnection, clauses: Collection[Clause], scope: Scope
