@@ -136,11 +136,14 @@ def report(places: list[Place]) -> str:
     return "\n".join(lines)
 
 
-async def measure(folder: Path, chats: int, queries: int, *, only_fill: bool, facets: bool) -> list[Place]:
+async def measure(
+    folder: Path, chats: int, queries: int, *, records: str, only_fill: bool, facets: bool
+) -> list[Place]:
     """A tenth of the chats, and all of them."""
     places: list[Place] = []
-    with databases(folder, ("tenth", "whole")) as addresses:
-        for name, count in (("tenth", chats // 10), ("whole", chats)):
+    sizes_of = {name: count for name, count in (("tenth", chats // 10), ("whole", chats)) if records in (name, "both")}
+    with databases(folder, list(sizes_of)) as addresses:
+        for name, count in sizes_of.items():
             places += await prepare(name, addresses[name], count)
         for kind, make in () if only_fill else {**SELECTIVE, **BROAD}.items():
             for place in places:
@@ -156,6 +159,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("search-bench"), help="where the records are kept")
     parser.add_argument("--chats", type=int, default=100_000, help="of ten entries each")
     parser.add_argument("--queries", type=int, default=40, help="measured of each kind")
+    parser.add_argument("--records", choices=("both", "tenth", "whole"), default="both")
     parser.add_argument("--facets", action="store_true", help="count topics, agents and months with each query")
     parser.add_argument("--only-fill", action="store_true", help="make the records and measure nothing")
     options = vars(parser.parse_args())

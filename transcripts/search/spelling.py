@@ -140,7 +140,10 @@ def _slips(word: str) -> int:
 
 def _ends_off(one: str, other: str) -> tuple[str, str]:
     """Both without what they have in common at their ends."""
-    least = min(len(one), len(other))
-    start = next((at for at in range(least) if one[at] != other[at]), least)
-    end = next((at for at in range(least - start) if one[-1 - at] != other[-1 - at]), least - start)
+    start, least = 0, min(len(one), len(other))
+    while start < least and one[start] == other[start]:
+        start += 1
+    end, most = 0, least - start
+    while end < most and one[-1 - end] == other[-1 - end]:
+        end += 1
     return one[start : len(one) - end], other[start : len(other) - end]
