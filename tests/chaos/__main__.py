@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="where report, pictures and, after a breach, the histories go")
     parser.add_argument("--world", choices=("everysec", "strict", "both"), default="both")
     parser.add_argument("--faults", default="", help="only kinds with one of these words, separated by |")
-    parser.add_argument("--customers", type=int, default=60)
-    parser.add_argument("--rate", type=float, default=900, help="messages a second that all together want to say")
+    parser.add_argument("--customers", type=int, default=120)
+    parser.add_argument("--rate", type=float, default=1500, help="messages a second that all together want to say")
     options = parser.parse_args()
     seed = options.seed or secrets.token_hex(4)
     out = options.out or Path(tempfile.mkdtemp(prefix="chaos-report-"))
@@ -63,6 +63,7 @@ def _plans(options: argparse.Namespace, seed: str) -> list[Plan]:
             max(10.0, (seconds - rest) * shares[strict]),
             strict=strict,
             customers=options.customers,
+            agents=max(4, options.customers // 5),
             rate=options.rate,
             kinds=tuple(kinds),
         )

@@ -23,7 +23,7 @@ from tests.chaos.valkey import Valkey
 from tests.support.server import make_agents
 
 RATES = {"CHAT_CUSTOMER_RATE": "100000/100000", "CHAT_AGENT_RATE": "100000/100000"}
-SHORTENED = {"CHAT_NODE_LEASE_SECONDS": "4", "CHAT_AGENT_GRACE_SECONDS": "4", "CHAT_DRAIN_SECONDS": "4"}
+SHORTENED = {"CHAT_NODE_LEASE_SECONDS": "4", "CHAT_AGENT_GRACE_SECONDS": "4", "CHAT_DRAIN_SECONDS": "3"}
 HEALTH_SECONDS = 0.5
 DISK_BYTES = 1 << 30
 
@@ -36,6 +36,7 @@ class Node:
     port: int
     redis: Proxy
     healthy: bool = False
+    struck: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by who stops, kills or restarts it
 
     async def is_ready(self, seconds: float = 2.0) -> bool:
         """What `/readyz` says."""

@@ -12,7 +12,7 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +30,7 @@ class Lane(StrEnum):
     """What goes on at the same time as the others: one fault a lane."""
 
     NODES = "process"
+    DEPLOYS = "deploy"
     RECORD = "SQL and worker"
     REDIS = "Redis"
     NETWORK = "network"
@@ -63,7 +64,11 @@ class Kind:
 
 async def kill_node(cluster: Cluster, rng: random.Random) -> str:
     """kill -9; sometimes of the child alone, which its parent starts again."""
-    node = rng.choice(cluster.nodes)
+    async with _one_node(cluster, rng) as node:
+        return await _kill(cluster, node, rng)
+
+
+async def _kill(cluster: Cluster, node: Node, rng: random.Random) -> str:
     children = node.process.children()
     if children and rng.random() < 0.4:
         with contextlib.suppress(ProcessLookupError):
@@ -80,21 +85,33 @@ async def kill_node(cluster: Cluster, rng: random.Random) -> str:
 async def rolling_restart(cluster: Cluster, rng: random.Random) -> str:
     """SIGTERM for one node after the other, as a deploy does."""
     for node in cluster.nodes:
-        code = await node.process.stop()
-        assert code in (0, -signal.SIGTERM), f"{node.process.name} ended with {code}"  # the latter: while it started
-        node.healthy = False
-        await cluster.start_node(node)
+        async with node.struck:
+            code = await node.process.stop()
+            assert code in (0, -signal.SIGTERM), (
+                f"{node.process.name} ended with {code}"
+            )  # the latter: while it started
+            node.healthy = False
+            await cluster.start_node(node)
     return ""
 
 
 async def _pause_node(cluster: Cluster, rng: random.Random, seconds: float) -> str:
-    node: Node = rng.choice(cluster.nodes)
-    node.process.pause()
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        node.process.resume()
-    return f"{node.process.name} {seconds:.1f} s"
+    async with _one_node(cluster, rng) as node:
+        node.process.pause()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            node.process.resume()
+        return f"{node.process.name} {seconds:.1f} s"
+
+
+@contextlib.asynccontextmanager
+async def _one_node(cluster: Cluster, rng: random.Random) -> AsyncIterator[Node]:
+    """A node that no other fault has, now or soon."""
+    free = [node for node in cluster.nodes if not node.struck.locked()]
+    node = rng.choice(free or cluster.nodes)
+    async with node.struck:
+        yield node
 
 
 async def stop_node_shortly(cluster: Cluster, rng: random.Random) -> str:
@@ -261,10 +278,10 @@ def _striking(
 
 
 KINDS = [
-    Kind("kill -9 of a node", Lane.NODES, kill_node, from_begin=True),
-    Kind("rolling restart", Lane.NODES, rolling_restart, from_begin=True),
-    Kind("node stopped, shortly", Lane.NODES, stop_node_shortly),
-    Kind("node stopped beyond its lease", Lane.NODES, stop_node_beyond_lease),
+    Kind("kill -9 of a node", Lane.NODES, kill_node, from_begin=True, pause=3),
+    Kind("node stopped, shortly", Lane.NODES, stop_node_shortly, pause=3),
+    Kind("node stopped beyond its lease", Lane.NODES, stop_node_beyond_lease, pause=3),
+    Kind("rolling restart", Lane.DEPLOYS, rolling_restart, from_begin=True, pause=5),
     Kind("kill -9 of workers", Lane.RECORD, kill_worker, hinders=True, from_begin=True),
     Kind("worker stopped beyond its lease", Lane.RECORD, stop_worker_beyond_lease, hinders=True),
     Kind("SQL locked", Lane.RECORD, lock_sql, hinders=True),

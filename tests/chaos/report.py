@@ -17,8 +17,14 @@ from tests.chaos.faults import Lane
 from tests.chaos.recovery import quantile
 from tests.chaos.world import Outcome
 
-COLOURS = {Lane.NODES: "#c0392b", Lane.RECORD: "#8e44ad", Lane.REDIS: "#d35400", Lane.NETWORK: "#2980b9"}
-WIDTH, HEIGHT, MARGIN = 1200, 320, 40
+COLOURS = {
+    Lane.NODES: "#c0392b",
+    Lane.DEPLOYS: "#16a085",
+    Lane.RECORD: "#8e44ad",
+    Lane.REDIS: "#d35400",
+    Lane.NETWORK: "#2980b9",
+}
+WIDTH, HEIGHT, MARGIN = 1200, 330, 48
 
 
 def summary(seed: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:

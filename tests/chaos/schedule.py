@@ -88,5 +88,5 @@ class Schedule:
     def _last_echo(self, loss: Struck) -> float:
         """Until when an answer from before the loss may reach a client: a stopped node, a slow link keep it."""
         end = loss.end + SETTLES
-        keepers = [one for one in self.struck if one.kind.lane in (Lane.NETWORK, Lane.NODES)]
+        keepers = [one for one in self.struck if one.kind.lane in (Lane.NETWORK, Lane.NODES, Lane.DEPLOYS)]
         return max([end, *(one.end + SETTLES for one in keepers if one.begin <= end and one.end > loss.begin)])
