@@ -86,6 +86,17 @@ describe("the outbox on the wire", () => {
     expect(texts(chats)).toEqual(["text 1", "fine"]);
   });
 
+  it("does not give numbers away that arrived after a gap was told", async () => {
+    const [chats, socket] = await attached();
+    for (const text of ["a", "b", "c"]) chats.postMessage(TICKET, text);
+    await tick();
+    const [a, b, c] = socket.got("post_message");
+    socket.say({ op: "error", id: c.id, code: "gap", message: "", last_n: 0 }); // the server held the others up
+    socket.say(ack(a.id, 1, 2), ack(b.id, 2, 3), { op: "durable", ticket: TICKET, epoch: 7, seq: 3 });
+    await tick();
+    expect(socket.got("post_message").slice(3).map(({ n, text }) => [n, text])).toEqual([[3, "c"]]);
+  });
+
   it("has at most 16 commands of a chat on the way", async () => {
     const [chats, socket] = await attached();
     for (let count = 0; count < 20; count += 1) chats.postMessage(TICKET, `m${count}`);

@@ -67,6 +67,7 @@ export class Delivery {
       else if (answer.seq === undefined) this.options.outbox.claimed(known, answer.claim!);
       else this.options.acked(item, answer);
     }
+    if (answer.op === "ack") this.arrived(item.chat, answer.n);
     this.release(item.chat);
   }
 
@@ -99,6 +100,12 @@ export class Delivery {
     const held = this.held.get(chat);
     const until = Math.max(held?.until ?? 0, Date.now() + afterMs);
     this.held.set(chat, { until, lastN: lastN ?? held?.lastN });
+  }
+
+  /** The server has this one, so it was not there yet when the server spoke of a gap before it: numbers in use are not given away. */
+  private arrived(chat: string, n = 0): void {
+    const held = this.held.get(chat);
+    if (held?.lastN !== undefined) held.lastN = Math.max(held.lastN, n);
   }
 
   private release(chat: string): void {

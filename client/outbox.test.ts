@@ -103,11 +103,21 @@ describe("an outbox", () => {
   it("takes its own entry for an ack", () => {
     const outbox = new Outbox(memoryStore(), "box");
     outbox.add(message("a"));
-    const entry = { ticket: 100_009, device: "me", n: 1, epoch: 7, seq: 2 } as Entry;
-    outbox.seen({ ...entry, device: "other" }, "me");
+    const entry = { ticket: 100_009, device: "me", n: 1, epoch: 7, seq: 2, kind: "message", text: "a" } as Entry;
+    const others: Partial<Entry>[] = [{ device: "other" }, { text: "another" }, { kind: "note" }];
+    for (const other of others) outbox.seen({ ...entry, ...other } as Entry, "me");
     expect(outbox.all()[0]?.acked).toBeUndefined();
     outbox.seen(entry, "me");
     expect(outbox.all()[0]?.acked).toEqual({ epoch: 7, seq: 2 });
+  });
+
+  it("knows its own text when the server has tidied or masked it", () => {
+    const outbox = new Outbox(memoryStore(), "box");
+    for (const text of ["Cafe\u0301\r\nau\u202e lait ", "4111 1111 1111 1111"]) outbox.add(message(text));
+    const entry = { ticket: 100_009, device: "me", epoch: 7, kind: "message" };
+    outbox.seen({ ...entry, n: 1, seq: 2, text: "Café\nau lait" } as Entry, "me");
+    outbox.seen({ ...entry, n: 2, seq: 3, text: "•••• 1111", masked: ["card"] } as Entry, "me");
+    expect(outbox.all().map((item) => item.acked?.seq)).toEqual([2, 3]);
   });
 
   it("goes back to what the server has", () => {

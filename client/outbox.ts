@@ -8,6 +8,7 @@
 
 import type { ChatCommand, Entry, ErrorCode, OpenChat } from "./protocol";
 import { randomId } from "./random";
+import { says } from "./says";
 import type { Store } from "./storage";
 
 type WithoutTicket<C> = C extends OpenChat ? C : Omit<C, "ticket">;
@@ -169,7 +170,8 @@ export class Outbox {
   seen(entry: Entry, device: string): void {
     if (entry.device !== device) return;
     const item = this.items.find((one) => one.chat === String(entry.ticket) && one.n === entry.n && !one.refused);
-    if (item) this.acked(item, entry.epoch, entry.seq);
+    // Where it says something else, the number is another's: the server will refuse ours, and it is not taken for what it is not.
+    if (item && says(item, entry)) this.acked(item, entry.epoch, entry.seq);
   }
 
   durable(ticket: number, epoch: number, seq: number): void {

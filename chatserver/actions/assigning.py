@@ -51,13 +51,14 @@ class Assigning:
         if not person.staff:
             raise NotFoundError
         owner = _owner(author, ticket)
-        last = chat.last_n.get(f"{owner.id}:{author.device}", 0)
+        last = _last_n(chat, author, owner)
         if command.n <= last:
             return await self._taken_before(author, command, owner)
         # Before the queue hands the chat over: an error has to mean that nothing happened.
         if command.n > last + 1:
-            if await self._chats.forgot_commands(ticket, owner.id, author.device, last):
-                raise UnavailableError(retry_after_ms=100)  # the chat was put right: ask again
+            forgot = await self._chats.forgot_commands(ticket, owner.id, author.device, last)
+            if forgot or _last_n(await self._chats.head(ticket), author, owner) != last:
+                raise UnavailableError(retry_after_ms=100)  # the chat was put right, or others have arrived: ask again
             raise GapError(last_n=last)
         if chat.state in ENDED_STATES.split():
             await self._waiting.agree(ticket)  # should it still be listed
@@ -160,6 +161,10 @@ class Assigning:
 
 def _owner(author: Author, ticket: int) -> Participant:
     return Participant(author.participant(ticket), author.person.id, "agent", OWNER_RIGHTS, author.person.name)
+
+
+def _last_n(chat: LiveChat, author: Author, owner: Participant) -> int:
+    return chat.last_n.get(f"{owner.id}:{author.device}", 0)
 
 
 def _assigned(author: Author, ticket: int, owner: Participant, gen: int, *, n: int) -> Draft:

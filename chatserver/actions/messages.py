@@ -97,8 +97,18 @@ class Messages:
             fields["name"] = participant.name
         self._log.publish(ticket, transient_event(**fields), author.origin)
 
-    def _send(self, draft: Draft, origin: bytes, sent_text: str, done: Done, *, joins: Person | None = None) -> None:
-        self._log.send(draft, origin, partial(self._answered, draft, origin, sent_text, done, joins))
+    def _send(
+        self,
+        draft: Draft,
+        origin: bytes,
+        sent_text: str,
+        done: Done,
+        *,
+        joins: Person | None = None,
+        compared: int | None = None,
+    ) -> None:
+        """`compared`: the `last_n` of log and record alike, if that was looked up."""
+        self._log.send(draft, origin, partial(self._answered, draft, origin, sent_text, done, joins, compared))
 
     def _answered(
         self,
@@ -107,6 +117,7 @@ class Messages:
         sent_text: str,
         done: Done,
         joins: Person | None,
+        compared: int | None,
         answer: Accepted | ChatError,
     ) -> None:
         if isinstance(answer, Accepted):
@@ -119,7 +130,7 @@ class Messages:
             self._later(self._rebased(draft, origin, sent_text, done))
         elif isinstance(answer, NotFoundError) and joins:
             self._later(self._joined(joins, draft, origin, sent_text, done))
-        elif isinstance(answer, GapError):
+        elif isinstance(answer, GapError) and answer.details["last_n"] != compared:
             self._later(self._behind(draft, answer, origin, sent_text, done, joins))
         else:
             done(answer, None)
@@ -153,17 +164,18 @@ class Messages:
     async def _behind(
         self, draft: Draft, gap: GapError, origin: bytes, sent_text: str, done: Done, joins: Person | None
     ) -> None:
-        """Either a command before this one is missing, or Redis has forgotten some that SQL has."""
+        """Either a command before this one is missing, or Redis has forgotten some that SQL has.
+
+        The log is asked once more after the record: while that took its time, commands before this one may have
+        arrived, and a client that is told of a gap gives the numbers from `last_n` on to something else.
+        """
         last_n = gap.details["last_n"]
         try:
             forgot = await self._chats.forgot_commands(draft.ticket, draft.participant, draft.device, last_n)
         except ChatError as error:
             done(error, None)
         else:
-            if forgot:
-                self._send(draft, origin, sent_text, done, joins=joins)
-            else:
-                done(gap, None)
+            self._send(draft, origin, sent_text, done, joins=joins, compared=None if forgot else last_n)
 
     async def _remembered(self, draft: Draft, changed: str | None, done: Done) -> None:
         try:

@@ -7,6 +7,7 @@ its number from the first time it is sent until it is durable, unless the server
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from typing import Any
 
 KINDS = {
@@ -58,8 +59,11 @@ class Command:
         return text
 
     def says(self, entry: dict[str, Any]) -> bool:
-        """Whether the entry is this command's. Masking changes a text, and nothing else does."""
-        return self.kind == entry["kind"] and (bool(entry.get("masked")) or self.text == entry.get("text"))
+        """Whether the entry is this command's. Masking changes a text; besides, the server only tidies it."""
+        if self.kind != entry["kind"]:
+            return False
+        said, stored = self.text, entry.get("text")
+        return bool(entry.get("masked")) or said == stored or _bare(said) == _bare(stored)
 
     async def acked(self) -> dict[str, Any]:
         """Waits until it is in the log; the ack (or its own entry, when the ack was lost).
@@ -163,6 +167,12 @@ class Line:
         if rewind_to is not None:
             self.rewind_to = rewind_to
 
+    def arrived(self, n: int) -> None:
+        """The server has the command with this number, so it was not there yet when the server spoke of a gap before
+        it: numbers that are in use are not given away."""
+        if self.rewind_to is not None:
+            self.rewind_to = max(self.rewind_to, n)
+
     def drop(self, command: Command) -> None:
         """The server refused it: its number goes to the one behind it."""
         at = self.commands.index(command)
@@ -228,6 +238,12 @@ class Line:
         for n, command in enumerate(self.commands, first):
             command.n = n
         self.last_n = first + len(self.commands) - 1
+
+
+def _bare(text: str | None) -> str:
+    """What the server's tidying leaves as it is: composed characters without white space and control characters."""
+    composed = unicodedata.normalize("NFC", text or "")
+    return "".join(one for one in composed if not one.isspace() and not unicodedata.category(one).startswith("C"))
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:

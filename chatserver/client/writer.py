@@ -99,6 +99,7 @@ class Writer:
 
     def _accepted(self, command: Command, ack: Frame) -> None:
         reader, page = self._chat.reader, ack.get("page")
+        self.line.arrived(ack["n"])
         if command.op == "open_chat":
             self._opened(command, ack)
         elif command.op == "take_chat":
@@ -144,8 +145,10 @@ class Writer:
             command = self.line.find(entry.get("n", 0))
             if command and command.place is None:
                 if not command.says(entry):
-                    command = self.line.take_back(entry) or command  # or the server has tidied its text
-                self._place(command, entry | {"op": "ack", "dup": True})
+                    command = self.line.take_back(entry)
+                # Else its number is another's: the server will refuse it, and it is not taken for what it is not.
+                if command:
+                    self._place(command, entry | {"op": "ack", "dup": True})
 
     # -- refusals
 

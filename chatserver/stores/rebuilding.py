@@ -45,6 +45,7 @@ class Rebuilding:
         self._log, self._store, self._directory = chat_log, store, directory
         self._repair = LogRepair(chat_log)
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[int, asyncio.Task[None]] = {}
         self._holes: dict[int, int] = {}  # what was told about already: the persister meets it every few seconds
 
     async def rebase(self, ticket: int) -> None:
@@ -52,12 +53,20 @@ class Rebuilding:
         their numbers. Without keys it is filled from SQL; keys of another history of Redis' data are compared with
         SQL first, for their end may be lost, and a number must not be given to two entries under one epoch.
 
-        One process does it (a lock with a fencing token), the others wait for it.
+        One process does it (a lock with a fencing token), the others wait for it. All who ask in this process wait for
+        the same, and go on in the order in which they asked: a device's commands stay in theirs.
 
         Raises:
             NotFoundError: SQL does not have it.
             UnavailableError: also when the record has to catch up with the log first, a moment from now.
         """
+        under_way = self._under_way.get(ticket)
+        if under_way is None:
+            under_way = self._under_way[ticket] = asyncio.ensure_future(self._rebase_once(ticket))
+            under_way.add_done_callback(lambda _: self._under_way.pop(ticket))
+        await asyncio.shield(under_way)  # who goes away does not take it with them
+
+    async def _rebase_once(self, ticket: int) -> None:
         if not await self._log.exists(ticket) and not (is_ticket(ticket) and await self._recorded(ticket)):
             raise NotFoundError  # a number that nobody has costs one look, not a lock and a write
         async with self._room:

@@ -36,9 +36,11 @@ def test_a_masked_text_is_still_the_same_command() -> None:
     assert not command.says(entry(1, "my card is •••• 1111"))
 
 
-def test_an_entry_that_the_server_has_tidied_is_nobody_elses() -> None:
-    line = line_of("one ", "two")
-    assert line.take_back(entry(1, "one")) is None
+def test_a_text_that_the_server_has_tidied_is_still_the_same_command() -> None:
+    (command,) = line_of("Cafe\u0301\r\nau\u202e lait ").commands
+    assert command.says(entry(1, "Café\nau lait"))
+    assert not command.says(entry(1, "Café\nau"))
+    assert not command.says(entry(1, "Café\nau lait") | {"kind": "note"})
 
 
 def sent(line: Line, *, in_flight: int = 16) -> list[tuple[int, str | None]]:
@@ -115,3 +117,16 @@ def test_an_open_chat_goes_out_alone() -> None:
     assert sent(line) == [(1, "Hello")]
     line.commands[0].accept(ack(1))
     assert sent(line) == [(2, "more")]
+
+
+def test_numbers_that_arrived_after_all_are_not_given_away() -> None:
+    line = line_of(*"abcd")
+    sent(line)
+    line.hold(1.0, rewind_to=1)  # of `c`, while `b` was held up in the server
+    for command in line.commands:
+        command.accept(ack(command.n))
+        line.arrived(command.n)
+    line.durable(7, 4)
+    line.again()
+    line.add(Command("post_message", {"text": "e"}))
+    assert sent(line) == [(5, "e")]
