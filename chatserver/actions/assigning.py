@@ -51,15 +51,13 @@ class Assigning:
         if not person.staff:
             raise NotFoundError
         owner = _owner(author, ticket)
-        last = _last_n(chat, author, owner)
+        last = chat.last_n.get(f"{owner.id}:{author.device}", 0)
         if command.n <= last:
             return await self._taken_before(author, command, owner)
         # Before the queue hands the chat over: an error has to mean that nothing happened.
         if command.n > last + 1:
-            forgot = await self._chats.forgot_commands(ticket, owner.id, author.device, last)
-            if forgot or _last_n(await self._chats.head(ticket), author, owner) != last:
-                raise UnavailableError(retry_after_ms=100)  # the chat was put right, or others have arrived: ask again
-            raise GapError(last_n=last)
+            await self._chats.settle_gap(ticket, owner.id, author.device, GapError(last_n=last))
+            raise UnavailableError(retry_after_ms=100)  # the chat was put right: ask again
         if chat.state in ENDED_STATES.split():
             await self._waiting.agree(ticket)  # should it still be listed
             raise ChatClosedError
@@ -161,10 +159,6 @@ class Assigning:
 
 def _owner(author: Author, ticket: int) -> Participant:
     return Participant(author.participant(ticket), author.person.id, "agent", OWNER_RIGHTS, author.person.name)
-
-
-def _last_n(chat: LiveChat, author: Author, owner: Participant) -> int:
-    return chat.last_n.get(f"{owner.id}:{author.device}", 0)
 
 
 def _assigned(author: Author, ticket: int, owner: Participant, gen: int, *, n: int) -> Draft:

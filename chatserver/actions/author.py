@@ -10,13 +10,19 @@ from chatserver.ids import new_id, participant_id
 from chatserver.model.person import Participant, Person
 
 
-@dataclass(frozen=True)
+@dataclass
 class Author:
-    """A person at a device; `origin` is the connection's number in pub/sub."""
+    """A person at a device.
+
+    Attributes:
+        origin: the connection's number in pub/sub.
+        gone: the connection has ended.
+    """
 
     person: Person
     device: str
     origin: bytes
+    gone: bool = False
 
     def participant(self, ticket: int) -> str:
         """Their pseudonym in a chat they are new to."""

@@ -74,11 +74,9 @@ class Ending:
         while isinstance(answer, MissingChat):
             await self._chats.rebase(draft.ticket)
             answer = await self._send(draft, origin)
-        compared = None  # the `last_n` of log and record alike
-        while isinstance(answer, GapError) and (last_n := answer.details["last_n"]) != compared:
-            forgot = await self._chats.forgot_commands(draft.ticket, draft.participant, draft.device, last_n)
-            compared = None if forgot else last_n
-            answer = await self._send(draft, origin)  # commands before this one may have arrived meanwhile
+        while isinstance(answer, GapError):
+            await self._chats.settle_gap(draft.ticket, draft.participant, draft.device, answer)
+            answer = await self._send(draft, origin)
         if isinstance(answer, ChatError):
             raise answer
         if answer.dup and answer.event is None:

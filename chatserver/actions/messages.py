@@ -6,7 +6,7 @@ The way of a message has no task, queue or future of its own: checked, one scrip
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from chatserver.actions.author import Author
@@ -14,10 +14,10 @@ from chatserver.actions.text import TextCleaner
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import transient_event
 from chatserver.broker.log import Accepted, ChatLog, MissingChat
-from chatserver.errors import ChatError, GapError, NotFoundError
+from chatserver.errors import ChatError, GapError, NotFoundError, UnavailableError
 from chatserver.ids import new_id
 from chatserver.model.chat import ANY_STATE, OPEN_STATES
-from chatserver.model.person import NOTE_RIGHTS, Participant, Person
+from chatserver.model.person import NOTE_RIGHTS, Participant
 from chatserver.stores.chats import Chats
 from chatserver.wire.commands import PostMessage, PostNote
 
@@ -58,7 +58,7 @@ class Messages:
             states=OPEN_STATES,
             gen=command.gen,
         )
-        self._send(draft, author.origin, command.text, done)
+        self._send(draft, author, command.text, done)
 
     def post_note(self, author: Author, command: PostNote, participant: Participant, done: Done) -> None:
         """Says something to staff, at any time.
@@ -80,10 +80,10 @@ class Messages:
                 right="note",
                 states=ANY_STATE,
             ),
-            author.origin,
+            author,
             command.text,
             done,
-            joins=author.person,
+            joins=True,
         )
 
     def read(self, author: Author, ticket: int, participant: Participant, seq: int) -> None:
@@ -97,88 +97,70 @@ class Messages:
             fields["name"] = participant.name
         self._log.publish(ticket, transient_event(**fields), author.origin)
 
-    def _send(
-        self,
-        draft: Draft,
-        origin: bytes,
-        sent_text: str,
-        done: Done,
-        *,
-        joins: Person | None = None,
-        compared: int | None = None,
-    ) -> None:
-        """`compared`: the `last_n` of log and record alike, if that was looked up."""
-        self._log.send(draft, origin, partial(self._answered, draft, origin, sent_text, done, joins, compared))
+    def _send(self, draft: Draft, author: Author, sent_text: str, done: Done, *, joins: bool = False) -> None:
+        self._log.send(draft, author.origin, partial(self._answered, draft, author, sent_text, done, joins))
 
     def _answered(
         self,
         draft: Draft,
-        origin: bytes,
+        author: Author,
         sent_text: str,
         done: Done,
-        joins: Person | None,
-        compared: int | None,
+        joins: bool,
         answer: Accepted | ChatError,
     ) -> None:
         if isinstance(answer, Accepted):
             changed = draft.text if draft.text != sent_text else None
             if answer.dup and answer.event is None:
-                self._later(self._remembered(draft, changed, done))
+                self._later(self._remembered(draft, changed, done), done)
             else:
                 done(answer, changed)
         elif isinstance(answer, MissingChat):
-            self._later(self._rebased(draft, origin, sent_text, done))
+            self._later(self._again(self._chats.rebase(draft.ticket), draft, author, sent_text, done, joins), done)
         elif isinstance(answer, NotFoundError) and joins:
-            self._later(self._joined(joins, draft, origin, sent_text, done))
-        elif isinstance(answer, GapError) and answer.details["last_n"] != compared:
-            self._later(self._behind(draft, answer, origin, sent_text, done, joins))
+            self._later(self._again(self._join(draft, author), draft, author, sent_text, done, False), done)
+        elif isinstance(answer, GapError):
+            settled = self._chats.settle_gap(draft.ticket, draft.participant, draft.device, answer)
+            self._later(self._again(settled, draft, author, sent_text, done, joins), done)
         else:
             done(answer, None)
 
-    def _later(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # a coroutine of ours
+    def _later(self, work: Coroutine[None, None, None], done: Done) -> None:
+        task = asyncio.ensure_future(self._guarded(work, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _rebased(self, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
+    async def _guarded(self, work: Coroutine[None, None, None], done: Done) -> None:
         try:
-            await self._chats.rebase(draft.ticket)
+            await work
         except ChatError as error:
             done(error, None)
-        else:
-            self._send(draft, origin, sent_text, done)
 
-    async def _joined(self, person: Person, draft: Draft, origin: bytes, sent_text: str, done: Done) -> None:
-        """Staff of the department may leave notes in a chat that another one owns."""
-        try:
-            await self._chats.visible(person, draft.ticket)
-            if not person.staff:
-                raise NotFoundError
-            joined = Participant(draft.participant, person.id, person.chat_role, NOTE_RIGHTS, person.name)
-            await self._log.join(draft.ticket, joined)
-        except ChatError as error:
-            done(error, None)
-        else:
-            self._send(draft, origin, sent_text, done)
-
-    async def _behind(
-        self, draft: Draft, gap: GapError, origin: bytes, sent_text: str, done: Done, joins: Person | None
+    async def _again(
+        self,
+        first: Coroutine[None, None, None],
+        draft: Draft,
+        author: Author,
+        sent_text: str,
+        done: Done,
+        joins: bool,
     ) -> None:
-        """Either a command before this one is missing, or Redis has forgotten some that SQL has.
-
-        The log is asked once more after the record: while that took its time, commands before this one may have
-        arrived, and a client that is told of a gap gives the numbers from `last_n` on to something else.
+        """Sends the command once more when what it needed `first` is done, unless its connection went meanwhile: its
+        sender will send it over another, perhaps under another number, so this copy could say the same twice.
         """
-        last_n = gap.details["last_n"]
-        try:
-            forgot = await self._chats.forgot_commands(draft.ticket, draft.participant, draft.device, last_n)
-        except ChatError as error:
-            done(error, None)
-        else:
-            self._send(draft, origin, sent_text, done, joins=joins, compared=None if forgot else last_n)
+        await first
+        if author.gone:
+            raise UnavailableError(retry_after_ms=100)
+        self._send(draft, author, sent_text, done, joins=joins)
+
+    async def _join(self, draft: Draft, author: Author) -> None:
+        """Staff of the department may leave notes in a chat that another one owns."""
+        person = author.person
+        await self._chats.visible(person, draft.ticket)
+        if not person.staff:
+            raise NotFoundError
+        joined = Participant(draft.participant, person.id, person.chat_role, NOTE_RIGHTS, person.name)
+        await self._log.join(draft.ticket, joined)
 
     async def _remembered(self, draft: Draft, changed: str | None, done: Done) -> None:
-        try:
-            done(await self._chats.accepted_before(draft), changed)
-        except ChatError as error:
-            done(error, None)
+        done(await self._chats.accepted_before(draft), changed)

@@ -11,7 +11,7 @@ import structlog
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import event_id, event_seq
 from chatserver.broker.log import Accepted, ChatLog, MissingChat, PageAnswer
-from chatserver.errors import ConflictError, NotFoundError, UnavailableError
+from chatserver.errors import ConflictError, GapError, NotFoundError, UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.model.person import Person
 from chatserver.stores.directory import Directory
@@ -155,11 +155,22 @@ class Chats:
         """
         return await self._rebuilding.check(ticket)
 
-    async def forgot_commands(self, ticket: int, participant: str, device: str, last_n: int) -> bool:
-        """Whether Redis had lost commands of this device that SQL has; ask before anybody is told of a gap
-        (`Rebuilding.forgot_commands`).
+    async def settle_gap(self, ticket: int, participant: str, device: str, gap: GapError) -> None:
+        """A command's number is not the next one: either one before it is missing, or Redis has forgotten some that SQL
+        has. On return it has them again, and the command can be sent once more.
+
+        Raises:
+            GapError: one is missing. A client that is told so gives the numbers behind `last_n` to other commands.
+            UnavailableError: what was missing has arrived meanwhile. The command is not to be executed now: where its
+                frame came twice, the other may have been answered already, and its number given away.
         """
-        return await self._rebuilding.forgot_commands(ticket, participant, device, last_n)
+        last_n = gap.details["last_n"]
+        if await self._rebuilding.forgot_commands(ticket, participant, device, last_n):
+            return
+        chat = await self.head(ticket)
+        if chat.last_n.get(f"{participant}:{device}", 0) == last_n:
+            raise gap
+        raise UnavailableError(retry_after_ms=100)
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:
         entries = await self._entries(ticket, seq - 1, 1)

@@ -106,6 +106,8 @@ class Session:
     def on_closed(self) -> None:
         """The connection is gone."""
         self._closed = True
+        if self._author:
+            self._author.gone = True
         self._hello_timer.cancel()
         self._lines.close()
         for task in self._tasks:

@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.actions.messages import Messages
 from chatserver.broker.log import Accepted
-from chatserver.errors import ChatError, GapError
+from chatserver.errors import ChatError, GapError, UnavailableError
 from chatserver.wire.commands import PostMessage
 from tests.support.backstage import Backstage, Writer
 
@@ -49,8 +49,21 @@ async def test_nobody_is_told_of_a_gap_that_has_been_filled(stage: Backstage, mo
 
     monkeypatch.setattr(stage.store, "last_n", look_for_long)
     answer = await post(stage, ticket, writer, 3)
-    assert isinstance(answer, Accepted)
-    assert answer.seq == 4
+    assert type(answer) is UnavailableError  # and not executed: this frame may be the second of two
+    assert (await stage.live(ticket)).seq == 3
+
+
+@pytest.mark.anyio
+async def test_what_had_to_wait_is_not_executed_once_its_connection_is_gone(stage: Backstage) -> None:
+    """Its sender sends it over another, perhaps under another number because one before it was refused there."""
+    ticket, writer = await stage.open()
+    await stage.persist()
+    stage.valkey.begin_history()
+    await stage.answered()
+    answer = post(stage, ticket, writer, 2)
+    writer.author.gone = True
+    assert type(await answer) is UnavailableError
+    assert (await stage.live(ticket)).seq == 2
 
 
 @pytest.mark.anyio
