@@ -281,7 +281,7 @@ KINDS = [
     Kind("kill -9 of a node", Lane.NODES, kill_node, from_begin=True, pause=3),
     Kind("node stopped, shortly", Lane.NODES, stop_node_shortly, pause=3),
     Kind("node stopped beyond its lease", Lane.NODES, stop_node_beyond_lease, pause=3),
-    Kind("rolling restart", Lane.DEPLOYS, rolling_restart, from_begin=True, pause=5),
+    Kind("rolling restart", Lane.DEPLOYS, rolling_restart, from_begin=True, pause=3),
     Kind("kill -9 of workers", Lane.RECORD, kill_worker, hinders=True, from_begin=True),
     Kind("worker stopped beyond its lease", Lane.RECORD, stop_worker_beyond_lease, hinders=True),
     Kind("SQL locked", Lane.RECORD, lock_sql, hinders=True),
