@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,8 @@ from chatserver.wire.frames import Ack, Error, Page, Pong
 from transcripts.errors import TranscriptError
 
 HELLO_SECONDS = 10
+# So long a hello may wait for its chats: each that Redis has takes a ms, one that SQL has to give may take seconds.
+WELCOME_SECONDS = 2.0
 TYPING_SECONDS = 2.0  # clients say it every 3 s
 SIGNAL_RATE = Rate(1_000, 100)  # signs of life, and commands that cannot be executed
 READING_MS = 3_600_000  # a socket that comes back is not another opening
@@ -250,21 +252,40 @@ class Session:
         self._meter = Meter(services.agent_rate if person.staff else services.customer_rate)
         self._hello_timer.cancel()
         services.hub.add(connection)
-        readers: list[Reader] = []
-        chats: list[Any] = []
-        for position in command.chats:
-            try:
-                page, reader = await services.hub.attach(connection, position, of=len(command.chats))
-            except NotFoundError as error:
-                chats.append({"ticket": position.ticket, "error": error.code})
-            else:
-                chats.append(page)
-                readers.append(reader)
-                await self._record_reading(page)
+        chats, readers = await self._attach_all(connection, command.chats)
         self._reply(greeting.welcome(command, connection, chats))
         for reader in readers:
             reader.release()
         services.hub.welcomed(connection)
+
+    async def _attach_all(
+        self, connection: Connection, positions: Sequence[commands.Position]
+    ) -> tuple[list[Any], list[Reader]]:
+        """The answers for `welcome`. A chat that cannot be had soon is left out, and keeps nobody from the others: its
+        client attaches to it afterwards.
+
+        Raises:
+            UnavailableError: none can be had.
+        """
+        chats: list[Any] = []
+        readers: list[Reader] = []
+        missed: UnavailableError | None = None
+        deadline = asyncio.get_running_loop().time() + WELCOME_SECONDS
+        for position in positions:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    page, reader = await self._services.hub.attach(connection, position, of=len(positions))
+            except NotFoundError as error:
+                chats.append({"ticket": position.ticket, "error": error.code})
+            except (UnavailableError, TimeoutError) as error:
+                missed = error if isinstance(error, UnavailableError) else UnavailableError(retry_after_ms=500)
+            else:
+                chats.append(page)
+                readers.append(reader)
+                await self._record_reading(page)
+        if missed and not chats:
+            raise missed
+        return chats, readers
 
     def _post(self, command: commands.PostMessage | commands.PostNote) -> None:
         author, connection = self._author, self._connection

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatserver.broker.keys import chat_key
 from tests.support.client import new_chat_key
 from tests.support.log import assert_one_order, until_durable, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, start_talk
@@ -111,6 +112,25 @@ async def test_chats_go_on_without_the_database(
     ready = await asyncio.to_thread(readiness, patient_server)
     assert ready.json() == {"ready": True}
     assert "Traceback" not in patient_server.log[before:]
+
+
+async def test_a_chat_that_has_to_wait_for_the_database_keeps_nobody_from_the_others(
+    people: People, patient_server: RunningServer
+) -> None:
+    talk = await start_talk(people)
+    gone = await open_chat(talk.customer, "A second question", chat_key=new_chat_key())
+    await until_durable(talk.customer, talk.ticket)
+    await until_durable(talk.customer, gone["ticket"])
+    with patient_server.redis() as redis:
+        redis.delete(chat_key(gone["ticket"], b":m"), chat_key(gone["ticket"], b":x"))
+    await talk.customer.cut()
+    with locked(patient_server):
+        again = await people.resume(talk.customer, chats=[{"ticket": talk.ticket}, {"ticket": gone["ticket"]}])
+        assert [page["ticket"] for page in again.welcome["chats"]] == [talk.ticket]
+        said = await again.call("post_message", ticket=talk.ticket, n=2, text="I am still here")
+        assert (await talk.agent.until("entry", text="I am still here"))["seq"] == said["seq"]
+    page = await again.call("attach", ticket=gone["ticket"])
+    assert [entry.get("text") for entry in page["entries"]][-1] == "A second question"
 
 
 async def test_who_needs_the_database_is_told_soon(people: People, patient_server: RunningServer) -> None:
