@@ -11,13 +11,16 @@ import time
 
 def new_id() -> str:
     """A UUIDv7 as 36 characters of text (RFC 9562 §5.7): sortable by the millisecond it was made, 74 random bits."""
-    try:
-        tail = _tails.pop()
-    except IndexError:
+    global _head, _head_ms
+    if not _tails:
         _tails.extend(_random_tails())
-        tail = _tails.pop()
     ms = time.time_ns() // 1_000_000
-    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{tail}"
+    if ms != _head_ms:
+        _head_ms, _head = ms, f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7"
+    return _head + _tails.pop()
+
+
+_head, _head_ms = "", 0  # of the identifiers of this millisecond
 
 
 # Random ends of identifiers, each for one of them: one call of the system for 128 (0.6 instead of 2.1 µs each).

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from chatserver.broker.draft import Draft
+from chatserver.broker.draft import Draft, Voice
 from chatserver.ids import new_id, participant_id
 from chatserver.model.person import Participant, Person
+
+MOST_VOICES = 256  # more than a connection can be attached to
 
 
 @dataclass
@@ -23,6 +25,16 @@ class Author:
     device: str
     origin: bytes
     gone: bool = False
+    _voices: dict[int, Voice] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def voice(self, ticket: int, participant: Participant) -> Voice:
+        """What stays the same in their messages in this chat, remembered for as long as they are the same."""
+        voice = self._voices.get(ticket)
+        if voice is None or voice.participant is not participant:
+            if len(self._voices) >= MOST_VOICES:
+                self._voices.clear()
+            voice = self._voices[ticket] = Voice(ticket, participant, self.device, self.origin)
+        return voice
 
     def participant(self, ticket: int) -> str:
         """Their pseudonym in a chat they are new to."""

@@ -1,26 +1,29 @@
 """An entry on its way into the log, and the SEND command that takes it there.
 
-What does not change from one message of somebody in a chat to the next is made once (0.3 instead of 7 µs: five names of
-keys, each with a checksum, and ten arguments); the rest is put behind it in the form of Redis' protocol, each part with
-its length in front, so that any bytes may be in it.
+A command is put together in the form of Redis' protocol, each part with its length in front, so that any bytes may be
+in it. What does not change from one message of somebody in a chat to the next, a `Voice` makes once: three quarters of
+the command, and half of the entry.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from chatserver.broker.event import parts_of
+from chatserver.broker.event import head_for, parts_of
 from chatserver.broker.keys import chat_key, ticket_work_list
+from chatserver.broker.scripts import script
 from chatserver.broker.wire import bulks
+from chatserver.model.chat import OPEN_STATES
+from chatserver.model.person import Participant
 
-# Of people who write, each in one chat; about 600 bytes apiece.
-_REMEMBERED = 8_192
 _PARTS: Final = 20  # number of keys, 4 keys, 15 arguments
+_SAID_RIGHT: Final = "post"
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -69,31 +72,27 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
         """How many parts follow a script's name for `send.lua`, and those parts, packed."""
         head, body = self.parts()
         rating = self.data.get("rating") if self.data else None
-        n, fence = b"%d" % self.n, self._fence()
-        packed: bytes = b"%b$%d\r\n%b\r\n$4\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
-            _constant(
-                self.ticket,
-                replid,
-                self.person_id,
-                self.participant,
-                self.device,
-                self.right,
-                self.states,
-                self.audience,
-                origin,
-            ),
-            *(len(n), n, body_hash(self.kind, self.text, rating)),
-            *(len(fence), fence, len(head), head, len(body), body),
+        packed = _beginning(
+            self.ticket,
+            replid,
+            self.person_id,
+            self.participant,
+            self.device,
+            right=self.right,
+            states=self.states,
+            audience=self.audience,
+            origin=origin,
+            fence=self._fence(),
+            head=head,
         )
+        packed += bulks((self.n, body_hash(self.kind, self.text, rating), body))
         if self.sets:
             packed += bulks(tuple(part for pair in self.sets for part in pair))
         return _PARTS + 2 * len(self.sets), packed
 
     def _fence(self) -> bytes:
         """`gen` as the script takes it: a note is nobody's as owner, so it needs none."""
-        if self.right == "note":
-            return b"-"
-        return b"" if self.gen is None else b"%d" % self.gen
+        return b"-" if self.right == "note" else _fence(self.gen)
 
 
 class _Body(msgspec.Struct, omit_defaults=True, gc=False):
@@ -121,27 +120,25 @@ def body_hash(kind: str, text: str | None, rating: object = None) -> bytes:
     return zlib.crc32(f"{kind}\0{text or ''}\0{rating or ''}".encode()).to_bytes(4, "big")
 
 
-def _line_with(participant: str, right: str) -> str:
-    """A Lua pattern of the participant's line (`Participant.line`) that has the right; the name below it may say what
-    it likes.
-    """
-    escaped = "".join(char if char.isalnum() else f"%{char}" for char in participant)
-    return f"^{escaped} [^\n]* {right}[ \n]"
+def _fence(gen: int | None) -> bytes:
+    return b"" if gen is None else b"%d" % gen
 
 
-@lru_cache(_REMEMBERED)
-def _constant(
+def _beginning(
     ticket: int,
     replid: bytes,
     person_id: str,
     participant: str,
     device: str,
+    *,
     right: str,
     states: str,
     audience: str,
     origin: bytes,
+    fence: bytes,
+    head: bytes,
 ) -> bytes:
-    """The keys, and the arguments 1 to 10."""
+    """The keys, and the arguments 1 to 12."""
     return bulks(
         (
             4,
@@ -155,9 +152,100 @@ def _constant(
             f"p:{person_id}",
             participant,
             f"w:{participant}:{device}",
-            _line_with(participant, right),
+            f" {right}",
             states,
             audience,
             b"E" + origin,
+            fence,
+            head,
         )
     )
+
+
+class Voice:
+    """Somebody who says something in a chat, at a device and through a connection.
+
+    `message` is what `Draft.send` makes of the same (a test compares them), at a quarter of its price.
+    """
+
+    __slots__ = (
+        "_after",
+        "_before",
+        "_beginning",
+        "_fields",
+        "_for",
+        "_size",
+        "device",
+        "origin",
+        "participant",
+        "ticket",
+    )
+
+    def __init__(self, ticket: int, participant: Participant, device: str, origin: bytes) -> None:
+        self.ticket, self.participant, self.device, self.origin = ticket, participant, device, origin
+        fixed = _Body("0" * 36, "all", ticket, "message", participant.role, participant.id, participant.name)
+        # Without the map's header and the identifier; behind them come text, device and n.
+        self._before = _encode(fixed)[1 + _ID_BYTES :] + _encode("text")
+        self._after = _encode("device") + _encode(device) + _encode("n")
+        self._fields = 9 if participant.name is None else 10
+        self._size = _ID_BYTES + len(self._before) + len(self._after)
+        self._for: tuple[bytes, int | None] | None = None
+        self._beginning = b""
+
+    def message(self, entry_id: str, n: int, text: str, gen: int | None, replid: bytes) -> bytes:
+        """The whole command for a message of which nothing was masked or asked to be kept."""
+        if self._for != (replid, gen):
+            self._begin(replid, gen)
+        number, said, count = b"%d" % n, _encode(text), _encode(n)
+        return b"%b$%d\r\n%b\r\n$4\r\n%b\r\n$%d\r\n\xa8entry_id\xd9$%b%b%b%b%b\r\n" % (
+            self._beginning,
+            len(number),
+            number,
+            zlib.crc32(b"\0", zlib.crc32(text.encode(), _MESSAGE)).to_bytes(4, "big"),
+            self._size + len(said) + len(count),
+            entry_id.encode(),
+            self._before,
+            said,
+            self._after,
+            count,
+        )
+
+    def draft(self, entry_id: str, n: int, text: str, gen: int | None) -> Draft:
+        """The same as a draft, for what may have to follow."""
+        me = self.participant
+        return Draft(
+            ticket=self.ticket,
+            kind="message",
+            role=me.role,
+            entry_id=entry_id,
+            person_id=me.person_id,
+            participant=me.id,
+            device=self.device,
+            n=n,
+            name=me.name,
+            text=text,
+            right=_SAID_RIGHT,
+            states=OPEN_STATES,
+            gen=gen,
+        )
+
+    def _begin(self, replid: bytes, gen: int | None) -> None:
+        me = self.participant
+        self._for = replid, gen
+        self._beginning = script("send").by_name(_PARTS) + _beginning(
+            self.ticket,
+            replid,
+            me.person_id,
+            me.id,
+            self.device,
+            right=_SAID_RIGHT,
+            states=OPEN_STATES,
+            audience="all",
+            origin=self.origin,
+            fence=_fence(gen),
+            head=head_for(self._fields),
+        )
+
+
+_ID_BYTES: Final = len(_encode("entry_id") + _encode("0" * 36))
+_MESSAGE: Final = zlib.crc32(b"message\0")

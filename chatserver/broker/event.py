@@ -130,6 +130,11 @@ def for_staff_only(event: bytes, offset: int = 0) -> bool:
     return event[offset + _AUDIENCE_AT] == _STAFF_MARK
 
 
+def head_for(fields: int) -> bytes:
+    """The head of an entry whose body has so many fields, fewer than 16."""
+    return _HEADS[fields]
+
+
 def _head(op: bytes, pairs: int) -> bytes:
     return b"\xde%b%b" % (pairs.to_bytes(2, "big"), op)
 

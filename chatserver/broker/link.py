@@ -88,10 +88,13 @@ class Link:
         chosen = script(name)
         self._commands.send(chosen.by_name(count) + packed, partial(self._ran, chosen, count, packed, done))
 
+    def send_packed(self, packed: bytes, done: Done) -> None:
+        """Sends one command that is packed already. A script that Redis has forgotten is not sent as a whole."""
+        self._commands.send(packed, done)
+
     def _ran(self, chosen: Script, count: int, packed: bytes, done: Done, reply: Any) -> None:
-        if reply.__class__ is hiredis.ReplyError and str(reply).startswith("NOSCRIPT"):
-            # Redis forgot its scripts (restart without AOF, SCRIPT FLUSH) and has done nothing: send the whole text,
-            # once.
+        if is_forgotten_script(reply):
+            # Restart without AOF, SCRIPT FLUSH. Redis has done nothing: send the whole text, once.
             self._commands.send(chosen.in_full(count) + packed, done)
         else:
             done(reply)
@@ -171,6 +174,11 @@ class Link:
 
 def _ignore(reply: Any) -> None:
     pass
+
+
+def is_forgotten_script(reply: Any) -> bool:
+    """Whether Redis knows nothing of the script that was asked for by its name."""
+    return reply.__class__ is hiredis.ReplyError and str(reply).startswith("NOSCRIPT")
 
 
 def as_error(reply: Any) -> UnavailableError | None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from chatserver.broker import event as events
 from chatserver.broker.draft import Draft, body_hash
 from chatserver.broker.keys import PARTITIONS, chat_key, open_key, ticket_work_list, work_list
@@ -35,7 +37,7 @@ class MissingChat(ChatError):
     """
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The entry of a command. `dup`: executed before; with `seq` 0, only SQL still knows the number."""
 
     seq: int
@@ -158,7 +160,7 @@ class ChatLog:
                 body,
             ),
         )
-        answer = _answer(reply, draft.entry_id)
+        answer = answer_of(reply, draft.entry_id)
         if isinstance(answer, ChatError):
             raise answer
         return answer
@@ -177,7 +179,7 @@ class ChatLog:
             (chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)),
             (ticket, chat_key(ticket), self.link.replid, gen, draft.participant, events.NOBODY, head, body),
         )
-        answer = _answer(reply, draft.entry_id)
+        answer = answer_of(reply, draft.entry_id)
         if isinstance(answer, ChatError):
             raise answer
         return answer
@@ -281,10 +283,11 @@ class ChatLog:
 
 
 def _answered(done: Callable[[Accepted | ChatError], None], entry_id: str, reply: Any) -> None:
-    done(_answer(reply, entry_id))
+    done(answer_of(reply, entry_id))
 
 
-def _answer(reply: Any, entry_id: str) -> Accepted | ChatError:
+def answer_of(reply: Any, entry_id: str) -> Accepted | ChatError:
+    """What a script that appends has answered; `entry_id` is that of the new entry."""
     if isinstance(reply, Exception):
         return as_error(reply) or UnavailableError()
     if reply.__class__ is bytes:

@@ -7,13 +7,16 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from chatserver.model.person import Person
 from chatserver.wire import close_codes
 from chatserver.wire.codec import Codec
+
+if TYPE_CHECKING:
+    from chatserver.hub.feed import Reader
 
 MAX_BACKLOG_BYTES = 256 * 1024
 MAX_BACKLOG_FRAMES = 256
@@ -45,6 +48,10 @@ class Transport(Protocol):
     def cut(self, code: int, reason: str = "") -> None:
         """Drops what is there and sends a close frame; ends without it if the peer does not take it soon."""
 
+    @property
+    def slow(self) -> bool:
+        """Whether the peer is behind: frames wait."""
+
     def backlog(self) -> tuple[int, int]:
         """Frames and bytes that the peer has not taken."""
 
@@ -72,7 +79,7 @@ class Connection:
         self.welcomed = False
         self.announced = False  # every process knows of it
         self.leaving = False  # takes no more commands
-        self.chats: set[int] = set()  # attached to
+        self.chats: dict[int, Reader] = {}  # attached to
         self.topics: set[str] = set()  # watched
         self.slot = 0  # of the hub's timer wheel
         self.heard_at = 0.0  # monotonic time of the last frame, a sign of life whatever it is
@@ -80,7 +87,7 @@ class Connection:
         self._leave_with = close_codes.DRAIN, ""
         self._on_ready, self._counters = on_ready, counters
         self._out: list[bytes] = []
-        self._head = 0  # bytes of the frame that the peer has been taking since it had nothing left to take
+        self._head = 0  # bytes of the frame after which the peer was slow
 
     @property
     def id(self) -> str:
@@ -114,13 +121,12 @@ class Connection:
         out, self._out = self._out, []
         if not out or not self.open:
             return
-        load = self._load()
-        if load >= 1:
+        data = out[0] if len(out) == 1 else self.codec.join(out)
+        if not self.transport.slow:
+            self._head = len(data)
+        elif self._load() >= 1:
             self.too_slow()
             return
-        data = out[0] if len(out) == 1 else self.codec.join(out)
-        if not load:
-            self._head = len(data)
         self.transport.send(data, binary=self.codec.binary)
 
     def too_slow(self) -> None:
@@ -143,9 +149,7 @@ class Connection:
         has asked for would never come through a slow line.
         """
         frames, size = self.transport.backlog()
-        if not frames and not size:
-            return 0.0
-        return max(frames / MAX_BACKLOG_FRAMES, (size - self._head) / MAX_BACKLOG_BYTES, 1e-9)
+        return max(frames / MAX_BACKLOG_FRAMES, (size - self._head) / MAX_BACKLOG_BYTES)
 
     def began(self) -> None:
         """A command is on its way."""

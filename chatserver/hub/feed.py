@@ -24,7 +24,6 @@ from chatserver.broker.event import (
     durable_event,
     event_id,
     event_numbers,
-    event_seq,
     for_staff_only,
 )
 from chatserver.errors import ChatError, NotFoundError
@@ -42,20 +41,23 @@ log = structlog.get_logger()
 
 
 class Encoded:
-    """One event on its way to many readers: each wire format is made once, when the first needs it."""
+    """One message of a channel on its way to many readers: each wire format is made once, when the first needs it."""
 
-    __slots__ = ("_as_text", "event")
+    __slots__ = ("_as_text", "_event", "payload", "seq")
 
-    def __init__(self, event: bytes) -> None:
-        self.event = event
-        self._as_text: bytes | None = None
+    def __init__(self, payload: bytes, seq: int = 0) -> None:
+        self.payload = payload
+        self.seq = seq  # of an entry
+        self._event = self._as_text = b""
 
     def under(self, codec: Codec) -> bytes:
         """The event for this codec."""
+        if not self._event:
+            self._event = self.payload[ENVELOPE:]
         if codec.binary:
-            return self.event
-        if self._as_text is None:
-            self._as_text = codec.event(self.event)
+            return self._event
+        if not self._as_text:
+            self._as_text = codec.event(self._event)
         return self._as_text
 
 
@@ -67,29 +69,28 @@ class Reader:
         self.staff = connection.person.staff
         self.me: Participant | None = None
         self.epoch = self.last = 0  # of the newest entry that it has been given
-        self._held: list[tuple[bytes, Encoded]] | None = []
+        self._held: list[Encoded] | None = []
 
-    def give(self, payload: bytes, encoded: Encoded) -> None:
+    def give(self, encoded: Encoded) -> None:
         """Hands on an event: entries in order and once, the rest as it comes; not to the connection it came from."""
         if self._held is not None:
-            self._held.append((payload, encoded))
+            self._held.append(encoded)
             return
-        if payload[0] == ENTRY:
-            seq = event_seq(payload, ENVELOPE)
+        payload, seq, connection = encoded.payload, encoded.seq, self.connection
+        if seq:
             if seq <= self.last:
                 return
             self.last = seq
             if not self.staff and for_staff_only(payload, ENVELOPE):
                 return
-        connection = self.connection
         if payload[1:ENVELOPE] != connection.origin:
             connection.offer(encoded.under(connection.codec), passing=payload[0] == TRANSIENT)
 
     def release(self) -> None:
         """The page has been offered: now everything after it."""
         held, self._held = self._held or [], None
-        for payload, encoded in held:
-            self.give(payload, encoded)
+        for encoded in held:
+            self.give(encoded)
 
 
 class Feed:
@@ -103,7 +104,8 @@ class Feed:
         self._chats, self._counters = chats, counters
         self._epoch = 0
         self._last: int | None = None
-        self._last_id = ""  # empty: unknown
+        self._newest = b""  # the last that was handed on, as it came; empty: only `_known_id` of it is known
+        self._known_id = ""  # empty: unknown, too
         self._pending: list[bytes] = []
         self._refill: asyncio.Task[None] | None = None
         self._stale = False  # something may have been missed before the first page was there
@@ -116,7 +118,7 @@ class Feed:
     def begin(self, epoch: int, seq: int, entry_id: str = "") -> None:
         """A page has been read up to `seq`: the order counts from there."""
         if self._last is None:
-            self._epoch, self._last, self._last_id = epoch, seq, entry_id
+            self._epoch, self._last, self._newest, self._known_id = epoch, seq, b"", entry_id
             self._take_pending()
             if self._stale:
                 self.refill()
@@ -124,10 +126,10 @@ class Feed:
     def push(self, payload: bytes) -> None:
         """A message of the channel."""
         if payload[0] == ENTRY:
-            if self._last is None or self._refill is not None:
-                self._pending.append(payload)
-            else:
+            if self._refill is None and self._last is not None:
                 self._push_entry(payload)
+            else:
+                self._pending.append(payload)
         elif payload[0] == REPLACED:
             self.refill()
         elif payload[0] == DURABLE and self._refill is not None:
@@ -156,20 +158,19 @@ class Feed:
         epoch, seq = event_numbers(payload, ENVELOPE)
         if epoch != self._epoch:
             self.refill()  # the chat was rebuilt, or this is a late message of the history before: the log knows
-            return
-        if seq <= self._last:
-            return
-        if seq != self._last + 1:
+        elif seq == self._last + 1:
+            self._last, self._newest = seq, payload
+            encoded = Encoded(payload, seq)
+            for reader in self.readers.values():
+                reader.give(encoded)
+        elif seq > self._last:
             self._pending.append(payload)
             self.refill()
-            return
-        self._last, self._last_id = seq, event_id(payload, ENVELOPE)
-        self._give_all(payload)
 
     def _give_all(self, payload: bytes) -> None:
-        encoded = Encoded(payload[ENVELOPE:])
+        encoded = Encoded(payload)
         for reader in self.readers.values():
-            reader.give(payload, encoded)
+            reader.give(encoded)
 
     def _take_pending(self) -> None:
         pending, self._pending = self._pending, []
@@ -193,7 +194,8 @@ class Feed:
         """One page; True while there is more."""
         assert self._last is not None
         try:
-            page = await self._chats.page(self.ticket, epoch=self._epoch, seq=self._last, entry_id=self._last_id)
+            last_id = event_id(self._newest, ENVELOPE) if self._newest else self._known_id
+            page = await self._chats.page(self.ticket, epoch=self._epoch, seq=self._last, entry_id=last_id)
         except NotFoundError:
             raise
         except ChatError:
@@ -214,7 +216,8 @@ class Feed:
         log.warning("chat.rewound", ticket=self.ticket, known=known, top=top, durable=page.chat.durable)
         self._counters["rewound"] += max(0, known - top)
         rebuilt = self._epoch != page.chat.epoch
-        self._epoch, self._last, self._last_id = page.chat.epoch, page.chat.seq, page.last_id
+        self._epoch, self._last = page.chat.epoch, page.chat.seq
+        self._newest, self._known_id = b"", page.last_id
         for reader in list(self.readers.values()):
             # One that came since then has a page of the new history, and perhaps acks that this page is too old for.
             if not (rebuilt and reader.epoch == page.chat.epoch and reader.last >= page.chat.seq):

@@ -162,7 +162,7 @@ class Hub:
         feed = self._feed(position.ticket)
         reader = Reader(connection)
         feed.readers[connection] = reader
-        connection.chats.add(position.ticket)
+        connection.chats[position.ticket] = reader
         try:
             await _wait(feed.subscribed)
             page = await self._read_page(connection.person, position, most=min(PAGE_BYTES, HELLO_BYTES // of))
@@ -202,14 +202,12 @@ class Hub:
 
     def participant(self, connection: Connection, ticket: int) -> Participant | None:
         """Who this connection is in a chat it is attached to."""
-        feed = self._feeds.get(ticket)
-        reader = feed.readers.get(connection) if feed else None
+        reader = connection.chats.get(ticket)
         return reader.me if reader else None
 
     def read_to(self, connection: Connection, ticket: int) -> int:
         """The newest entry that this connection was given, or that its page has named."""
-        feed = self._feeds.get(ticket)
-        reader = feed.readers.get(connection) if feed else None
+        reader = connection.chats.get(ticket)
         return reader.last if reader else 0
 
     async def _read_page(self, person: Person, position: Attach | Position, *, most: int) -> ChatPage:
@@ -272,7 +270,7 @@ class Hub:
 
     def _leave(self, feed: Feed, connection: Connection) -> None:
         feed.readers.pop(connection, None)
-        connection.chats.discard(feed.ticket)
+        connection.chats.pop(feed.ticket, None)
         self._close_feed_if_idle(feed)
 
     def _close_feed_if_idle(self, feed: Feed) -> None:

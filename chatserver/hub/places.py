@@ -93,7 +93,7 @@ class QueuePlaces(TopicListener):
         elif told != now:
             self._told[ticket] = now
             place, waiting = now
-            encoded = Encoded(transient_event(ticket=ticket, type="queue", place=place, waiting=waiting))
+            encoded = Encoded(_ENVELOPE + transient_event(ticket=ticket, type="queue", place=place, waiting=waiting))
             for reader in feed.readers.values():
                 if not reader.staff:
-                    reader.give(_ENVELOPE, encoded)
+                    reader.give(encoded)

@@ -50,8 +50,8 @@ class TopicFeed:
         """An event of the topic. One that does not follow the last (Redis has lost versions, or all of them) makes
         everybody begin again.
         """
-        encoded = Encoded(payload[ENVELOPE:])
-        event = decode_event(encoded.event)
+        encoded = Encoded(payload)
+        event = decode_event(payload[ENVELOPE:])
         version, last = int(event["version"]), self._version
         self._version = version
         for connection, held in self.watchers.items():

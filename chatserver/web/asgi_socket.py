@@ -56,6 +56,10 @@ class AsgiTransport:
         self._bytes = 0
         self._end(code, reason, CUT_SECONDS)
 
+    @property
+    def slow(self) -> bool:
+        return bool(self._frames)
+
     def backlog(self) -> tuple[int, int]:
         return len(self._frames), self._bytes
 

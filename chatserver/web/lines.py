@@ -27,12 +27,8 @@ class Lines:
         refuse: Callable[[Command, ChatError], None],
     ) -> None:
         self._begin, self._run, self._refuse = begin, run, refuse
-        self._lines: dict[int, deque[Command]] = {}
+        self.waiting: dict[int, deque[Command]] = {}  # behind a command of this chat that takes its time
         self._closed = False
-
-    def __contains__(self, ticket: int) -> bool:
-        """Whether commands of this chat have to wait for one that takes its time."""
-        return ticket in self._lines
 
     def add(self, command: Command) -> None:
         """Executes the command now, or after those that came before it.
@@ -42,7 +38,7 @@ class Lines:
             ChatError: it could not begin.
         """
         ticket = getattr(command, "ticket", 0)
-        line = self._lines.get(ticket)
+        line = self.waiting.get(ticket)
         if line is None:
             self._execute(command, ticket)
         elif len(line) >= MAX_WAITING:
@@ -53,22 +49,22 @@ class Lines:
     def close(self) -> None:
         """The connection is gone: what still waits is not executed."""
         self._closed = True
-        self._lines.clear()
+        self.waiting.clear()
 
     def _execute(self, command: Command, ticket: int) -> None:
         work = self._begin(command)
         if work is not None:
-            self._lines[ticket] = deque()
+            self.waiting[ticket] = deque()
             self._run(self._in_line(work, ticket), command)
 
     async def _in_line(self, work: Work, ticket: int) -> None:
         try:
             await work()
         finally:
-            for waiting in () if self._closed else self._lines.pop(ticket, ()):
+            for waiting in () if self._closed else self.waiting.pop(ticket, ()):
                 try:
-                    if ticket in self._lines:
-                        self._lines[ticket].append(waiting)
+                    if ticket in self.waiting:
+                        self.waiting[ticket].append(waiting)
                     else:
                         self._execute(waiting, ticket)
                 except ChatError as error:

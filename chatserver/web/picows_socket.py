@@ -54,12 +54,13 @@ class PicowsSocket(WSListener):
         "_parts",
         "_ping",
         "_session",
-        "_slow",
         "_stall_timer",
         "_tcp",
         "_waiting",
+        "_writes",
         "_ws",
         "closing",
+        "slow",
     )
 
     def __init__(self, door: Door, codec: Codec) -> None:
@@ -68,7 +69,8 @@ class PicowsSocket(WSListener):
         self._over = False
         self._parts: bytearray | None = None  # of a message whose last frame has not come
         self._kind = BINARY  # of that message
-        self._slow = False
+        self._writes = BINARY if codec.binary else TEXT
+        self.slow = False
         self._waiting: deque[bytes] | None = None  # made for the first socket that is slow
         self._bytes = 0  # waiting
         self._close_with: tuple[int, str] | None = None  # behind what waits
@@ -102,21 +104,21 @@ class PicowsSocket(WSListener):
         self._end()
 
     def pause_writing(self) -> None:
-        self._slow = True
+        self.slow = True
         self._left = self._tcp.get_write_buffer_size()
         self._stall_timer = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look)
 
     def resume_writing(self) -> None:
-        self._slow = False
+        self.slow = False
         if self._stall_timer:
             self._stall_timer.cancel()
-        while self._waiting and not self._slow:
+        while self._waiting and not self.slow:
             data = self._waiting.popleft()
             self._bytes -= len(data)
             self._write(data)
         if self._close_with and not self._waiting:
             self._send_close(*self._close_with)
-        elif self._ping is not None and not self.closing and not self._slow:
+        elif self._ping is not None and not self.closing and not self.slow:
             self._ws.send_pong(self._ping)
             self._ping = None
 
@@ -125,11 +127,13 @@ class PicowsSocket(WSListener):
     def send(self, data: bytes, *, binary: bool) -> None:
         if self.closing:
             return
-        if self._slow:
+        if self.slow:
             if self._waiting is None:
                 self._waiting = deque()
             self._waiting.append(data)
             self._bytes += len(data)
+        elif len(data) <= COPIED_BYTES:  # nearly all
+            self._ws.send(self._writes, data)
         else:
             self._write(data)
 
@@ -188,17 +192,16 @@ class PicowsSocket(WSListener):
         return bool(frame.fin)
 
     def _on_ping(self, payload: bytes) -> None:
-        if self._slow:
+        if self.slow:
             self._ping = payload  # only the newest has to be answered
         else:
             self._ws.send_pong(payload)
 
     def _write(self, data: bytes) -> None:
-        kind = BINARY if self._codec.binary else TEXT
         if len(data) <= COPIED_BYTES:
-            self._ws.send(kind, data)
+            self._ws.send(self._writes, data)
         else:
-            self._ws.send_reuse_external_bytearray(kind, bytearray(HEADER_ROOM) + data, HEADER_ROOM)
+            self._ws.send_reuse_external_bytearray(self._writes, bytearray(HEADER_ROOM) + data, HEADER_ROOM)
 
     # -- the end
 

@@ -75,17 +75,24 @@ class Session:
         connection = self._connection
         if self._closed or (connection and connection.leaving):
             return
+        now = time.monotonic()
         if connection:
-            connection.heard_at = time.monotonic()
+            connection.heard_at = now
         id_: int | None = None
         try:
             command = self._codec.decode_frequent(data)
+            if command.__class__ is commands.PlainPost and connection:  # nearly all are
+                id_ = command.id
+                self._count(now)
+                if command.ticket in self._lines.waiting:
+                    self._lines.add(command)
+                else:
+                    self._post_message(connection, command)
+                return
             if command is None:
                 frame = self._codec.decode(data)
                 id_ = _id_of(frame)
                 command = commands.parse(frame)
-            else:
-                id_ = getattr(command, "id", None)
             self._dispatch(command)
         except BadFrameError as error:
             self._reply(Error.of(error, id=id_))
@@ -125,12 +132,6 @@ class Session:
                 raise BadFrameError("Say hello first, once.")
             self._greeting = True
             self._run(self._hello(command), command)
-        elif isinstance(command, commands.PostMessage):  # nearly all are
-            self._count()
-            if command.ticket in self._lines:
-                self._lines.add(command)
-            else:
-                self._post(command)
         elif isinstance(command, commands.Read):
             self._read(command)
         elif isinstance(command, commands.Ping | commands.Pong | commands.Typing):
@@ -161,8 +162,13 @@ class Session:
         self._lines.add(command)
 
     def _begin(self, command: commands.Command) -> Work | None:
-        if isinstance(command, commands.PostMessage | commands.PostNote):
-            self._post(command)
+        if isinstance(command, commands.PostMessage):
+            assert self._connection
+            self._post_message(self._connection, command)
+            return None
+        if isinstance(command, commands.PostNote):
+            assert self._connection
+            self._post_note(self._connection, command)
             return None
         handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
             commands.Attach: self._attach,
@@ -215,22 +221,25 @@ class Session:
                 close_codes.UNAVAILABLE if isinstance(error, UnavailableError) else close_codes.BAD_FRAME, error.message
             )
 
-    def _count(self) -> None:
-        assert self._meter
-        if wait := self._take(self._meter):
+    def _count(self, now: float | None = None) -> None:
+        meter = self._meter
+        assert meter
+        if wait := meter.take(now or time.monotonic()):
+            self._refused(meter)
             raise RateLimitedError(retry_after_ms=wait)
 
     def _signal(self) -> bool:
         """Counts what has no rate of its own: signs of life, and commands that cannot be executed. Whether it is not
         too much; nobody is told, but who goes on is closed.
         """
-        return not self._take(self._signals)
+        if not self._signals.take(time.monotonic()):
+            return True
+        self._refused(self._signals)
+        return False
 
-    def _take(self, meter: Meter) -> int:
-        wait = meter.take(time.monotonic())
-        if wait and meter.refused > ABUSE_REFUSALS:
+    def _refused(self, meter: Meter) -> None:
+        if meter.refused > ABUSE_REFUSALS:
             self._close(close_codes.ABUSE, "far too many commands")
-        return wait
 
     # -- commands
 
@@ -287,19 +296,26 @@ class Session:
             raise missed
         return chats, readers
 
-    def _post(self, command: commands.PostMessage | commands.PostNote) -> None:
-        author, connection = self._author, self._connection
-        assert author and connection
+    def _post_message(self, connection: Connection, command: commands.PostMessage) -> None:
+        author = self._author
+        assert author
+        reader = connection.chats.get(command.ticket)
+        participant = (reader and reader.me) or author.as_participant(command.ticket)
+        connection.began()
+        try:
+            self._services.messages.post_message(author, command, participant, partial(self._posted, command))
+        except BaseException:
+            connection.answered()
+            raise
+
+    def _post_note(self, connection: Connection, command: commands.PostNote) -> None:
+        author = self._author
+        assert author
         known = self._services.hub.participant(connection, command.ticket)
         participant = known or author.as_participant(command.ticket)
-
         connection.began()
-        done = partial(self._posted, command)
         try:
-            if isinstance(command, commands.PostMessage):
-                self._services.messages.post_message(author, command, participant, done)
-            else:
-                self._services.messages.post_note(author, command, participant, done)
+            self._services.messages.post_note(author, command, participant, partial(self._posted, command))
         except BaseException:
             connection.answered()
             raise
@@ -307,12 +323,13 @@ class Session:
     def _posted(
         self, command: commands.PostMessage | commands.PostNote, answer: Accepted | ChatError, text: str | None
     ) -> None:
-        assert self._connection
-        if isinstance(answer, ChatError):
-            self._refuse(command, answer)
+        connection = self._connection
+        assert connection
+        if isinstance(answer, Accepted):
+            connection.offer_frame(_ack(command.id, command.ticket, command.n, answer, text))
         else:
-            self._connection.offer_frame(_ack(command.id, command.ticket, command.n, answer, text=text))
-        self._connection.answered()
+            self._refuse(command, answer)
+        connection.answered()
 
     def _read(self, command: commands.Read) -> None:
         assert self._author and self._connection
@@ -432,5 +449,5 @@ def _id_of(frame: Any) -> int | None:
 
 
 def _ack(id_: int, ticket: int, n: int, accepted: Accepted, text: str | None = None, **more: Any) -> Ack:
-    seq, prev, epoch, at, entry_id, dup, _ = accepted
-    return Ack(id_, ticket, n, seq, prev, epoch, entry_id, at, text, True if dup else None, **more)
+    a = accepted
+    return Ack(id_, ticket, n, a.seq, a.prev, a.epoch, a.entry_id, a.at, text, True if a.dup else None, **more)

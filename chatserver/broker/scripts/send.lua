@@ -1,28 +1,28 @@
 -- Checks, dedupes, numbers, appends and publishes one entry.  Errors are answers; running it twice does what once does.
 -- KEYS meta stream dirty fin
 -- ARGV 1 ticket  2 channel  3 replid  4 field of the person ('p:…')  5 participant  6 field of the device's window ('w:…')
---      7 right, and the participant, as a pattern of their line  8 states  9 audience  10 kind and origin of what is published
---      11 n  12 hash of the body (4 bytes)  13 gen ('-': not a matter of the owner's)  14 head  15 body
+--      7 right (' post')  8 states  9 audience  10 kind and origin of what is published
+--      11 gen ('-': not a matter of the owner's)  12 head  13 n  14 hash of the body (4 bytes)  15 body
 --      16… fields of meta to set ('@at' is the entry's time)
 -- -> the event's numbers, as they stand in it | {'dup', seq, event?} | {'missing'} (or not compared with SQL since Redis began a new history) | {'not_found'} | {'chat_closed'} | {'stale_gen'} | {'gap', last} | {'conflict'}
-local meta, n, window, hash, gen = KEYS[1], tonumber(ARGV[11]), ARGV[6], ARGV[12], ARGV[13]
+local meta, window, gen, n, hash = KEYS[1], ARGV[6], ARGV[11], tonumber(ARGV[13]), ARGV[14]
 local m = redis.call('HMGET', meta, 'state', 'epoch', 'seq', 'pub', 'at', 'gen', 'owner', 'dirty', ARGV[4], window, 'replid')
 if m[11] ~= ARGV[3] then return {'missing'} end
 local me = m[9]   -- 'participant role right right …', and the name in a line of its own
-if not me or not string.find(me, ARGV[7]) then return {'not_found'} end
+if not me or not begins(me, ARGV[5]) or not has_right(me, ARGV[7]) then return {'not_found'} end
 
 local seen = window_look(m[10], n, hash)
 if seen then return dup_answer(seen, KEYS[2]) end
 if not string.find(ARGV[8], m[1], 1, true) then return {'chat_closed'} end
 if gen ~= '-' then
-  local owns = string.find(me, '^[^\n]* own[ \n]')   -- is or was the owner: only as the one of now
+  local owns = has_right(me, ' own')   -- is or was the owner: only as the one of now
   if (gen ~= '' or owns) and gen ~= m[6] or owns and m[7] ~= ARGV[5] then return {'stale_gen'} end
 end
 
 local number, epoch, prev, at = m[3] + 1, tonumber(m[2]), tonumber(m[4]), entry_time(m[5])
 -- As text once: Redis prints each number that it is given as a double, with 17 digits.
 local seq, time = string.format('%d', number), string.format('%d', at)
-local event, numbers = finish(ARGV[14], epoch, number, prev, at, ARGV[15])
+local event, numbers = finish(ARGV[12], epoch, number, prev, at, ARGV[15])
 redis.call('XADD', KEYS[2], seq .. '-0', 'd', event)
 local pushed = window_push(m[10], n, number, hash)
 if ARGV[9] == 'all' then

@@ -125,6 +125,6 @@ async def test_answer_of_a_retry_is_the_first_answer(log: ChatLog) -> None:
     first = await send(log, one)
     again = await send(log, draft(ticket, 2, text="Only once"))  # with an entry_id of its own
     assert again.dup
-    assert (again.seq, again.prev, again.epoch, again.at) == first[:4]
+    assert (again.seq, again.prev, again.epoch, again.at) == (first.seq, first.prev, first.epoch, first.at)
     assert again.entry_id == one.entry_id
     assert again.event == (await log.page(ticket)).events[2]

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from chatserver.broker.event import DURABLE, NOBODY, durable_event
-from chatserver.hub.feed import Feed, Reader
+from chatserver.hub.feed import Encoded, Feed, Reader
 from chatserver.stores.chats import ChatPage
 from tests.support.backstage import Backstage
 
@@ -22,8 +22,8 @@ class ListeningReader(Reader):
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
-    def give(self, payload: bytes, encoded: object) -> None:
-        self.told.append(chr(payload[0]))
+    def give(self, encoded: Encoded) -> None:
+        self.told.append(chr(encoded.payload[0]))
 
 
 class ListeningFeed(Feed):

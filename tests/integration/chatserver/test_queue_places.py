@@ -48,6 +48,10 @@ class Peer:
     def cut(self, code: int, reason: str = "") -> None:
         raise AssertionError(f"{code} {reason}")
 
+    @property
+    def slow(self) -> bool:
+        return False
+
     def backlog(self) -> tuple[int, int]:
         return 0, 0
 

@@ -45,6 +45,10 @@ class Ended:
     def cut(self, code: int, reason: str = "") -> None:
         self.close(code, reason)
 
+    @property
+    def slow(self) -> bool:
+        return False
+
     def backlog(self) -> tuple[int, int]:
         return 0, 0
 

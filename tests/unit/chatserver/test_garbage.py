@@ -53,6 +53,10 @@ class Peer:
 
     cut = close
 
+    @property
+    def slow(self) -> bool:
+        return False
+
     def backlog(self) -> tuple[int, int]:
         return 0, 0
 
@@ -101,7 +105,7 @@ class Seat:
         self.session._meter = Meter(Rate(1e6, 1e6))
         feed = Feed(TICKET, chats, self.hub.counters)
         self.hub._feeds[TICKET] = self.hub._channels[chat_key(TICKET)] = feed
-        reader = feed.readers[connection] = Reader(connection)
+        reader = feed.readers[connection] = connection.chats[TICKET] = Reader(connection)
         reader.me = Participant("k" * 16, person.id, "customer", CUSTOMER_RIGHTS)
         reader.release()
         feed.begin(EPOCH, 0)

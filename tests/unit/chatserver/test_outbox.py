@@ -28,6 +28,10 @@ class Peer:
         self.waiting.clear()
         self.code = code
 
+    @property
+    def slow(self) -> bool:
+        return bool(self.waiting)
+
     def backlog(self) -> tuple[int, int]:
         return len(self.waiting), sum(map(len, self.waiting))
 
