@@ -13,26 +13,10 @@ from transcripts.entry import Entry, Opening
 from transcripts.entry import Participant as RecordedParticipant
 
 
-class _Logged(msgspec.Struct, frozen=True, gc=False):  # nothing in it could hold it
-    """An entry as it lies in the stream."""
+class _Logged(Entry, frozen=True, kw_only=True, gc=False):
+    """An entry as it lies in the stream: the record's own, decoded in one go. `epoch` is a matter of the chat's row."""
 
-    epoch: int
-    seq: int
-    prev: int
-    at: int
-    entry_id: str
-    audience: str
-    ticket: int
-    kind: str
-    role: str
-    participant: str
-    name: str | None = None
-    text: str | None = None
-    data: dict[str, Any] | None = None
-    device: str | None = None
-    n: int | None = None
-    keep: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
+    participant_id: str = msgspec.field(name="participant")
 
 
 _decode = msgspec.msgpack.Decoder(_Logged).decode
@@ -40,25 +24,7 @@ _decode = msgspec.msgpack.Decoder(_Logged).decode
 
 def entry_of_event(event: bytes) -> Entry:
     """The record's entry in an event."""
-    it = _decode(event)
-    return Entry(
-        ticket=it.ticket,
-        seq=it.seq,
-        prev=it.prev,
-        entry_id=it.entry_id,
-        at=it.at,
-        kind=it.kind,
-        audience=it.audience,
-        role=it.role,
-        participant_id=it.participant,
-        name=it.name,
-        text=it.text,
-        data=it.data,
-        device=it.device,
-        n=it.n,
-        keep=it.keep,
-        masked=it.masked,
-    )
+    return _decode(event)
 
 
 def event_of_entry(entry: Entry, epoch: int) -> bytes:

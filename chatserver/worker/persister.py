@@ -28,6 +28,7 @@ EVERY_SECONDS = 0.25
 CHATS_A_PARTITION = 200
 CHATS_AT_ONCE = 128  # in one transaction: the first need not wait for the last, and a lock is held for a moment
 ENTRIES_A_CHAT = 500
+ROUNDS_REMEMBERED = 8
 LEFT_ALONE_SECONDS = 5.0
 BUSY_SECONDS = 0.5  # another process is putting the chat right, or it was right already
 
@@ -71,6 +72,7 @@ class Persister:
         self._link, self._chats, self._leases = link, chats, leases
         self._log, self._store = chats.log, chats.store
         self._left_alone: dict[int, float] = {}
+        self.busy = 0.0  # for what part of the time it works, over the last rounds
 
     async def run_once(self) -> int:
         """One round; how many chats were written.
@@ -80,9 +82,14 @@ class Persister:
             transcripts.errors.StoreUnavailableError: the database does not; nothing is lost, the next round tries
                 again.
         """
-        tickets = await self._dirty_tickets()
-        parts = (tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE))
-        return sum([await self._persist(part) for part in parts])
+        began = time.monotonic()
+        try:
+            tickets = await self._dirty_tickets()
+            parts = (tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE))
+            return sum([await self._persist(part) for part in parts])
+        finally:
+            took = time.monotonic() - began
+            self.busy += (took / max(took, EVERY_SECONDS) - self.busy) / ROUNDS_REMEMBERED
 
     async def _persist(self, tickets: list[int]) -> int:
         read, gone = await self._read(tickets)

@@ -21,6 +21,7 @@ class Record:
     def __init__(self, chats: dict[int, int], seconds: float = 0.0) -> None:
         self.chats, self.seconds, self.now = chats, seconds, 1000.0
         self.indexed: list[int] = []
+        self.busy = 0.0  # the persister
 
     def monotonic(self) -> float:
         return self.now
@@ -50,7 +51,7 @@ def anyio_backend() -> str:
 
 def indexer_of(record: Record, monkeypatch: pytest.MonkeyPatch) -> Indexer:
     monkeypatch.setattr(indexer, "time", record)
-    return Indexer(cast(Search, record), Held())
+    return Indexer(cast(Search, record), Held(), lambda: record.busy)
 
 
 async def test_chat_rests_the_longer_the_longer_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,3 +74,18 @@ async def test_round_ends_when_its_time_is_over_and_the_next_goes_on_from_there(
     for _ in range(3):
         await worker.run_once()
     assert record.indexed == sorted(chats)
+
+
+@pytest.mark.parametrize(
+    ("busy", "seconds"),
+    [(0.0, indexer.SECONDS_A_ROUND), (indexer.BUSY / 2, indexer.SECONDS_A_ROUND / 2)]
+    + [(busy, indexer.LEAST_SECONDS_A_ROUND) for busy in (indexer.BUSY, 1.0)],
+)
+async def test_less_time_the_less_the_persister_rests(
+    busy: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = indexer.LEAST_SECONDS_A_ROUND
+    record = Record(dict.fromkeys(range(1, 1000), 1), seconds=1.001 * step / CHATS_AT_ONCE)
+    record.busy = busy
+    await indexer_of(record, monkeypatch).run_once()
+    assert len(record.indexed) == CHATS_AT_ONCE * round(seconds / step)
