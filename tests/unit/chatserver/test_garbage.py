@@ -67,6 +67,8 @@ class Redis:
     def __init__(self) -> None:
         self.commands = 0
 
+    def set_write_buffer_limits(self, high: int) -> None: ...
+
     def write(self, data: bytes) -> None:
         self.commands += data.count(b"EVALSHA")
 
