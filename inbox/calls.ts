@@ -1,5 +1,6 @@
 /** The calls of docs/http.md that need no account: ticket number and access code. */
 
+import { zoneName } from "../client/format";
 import { call } from "../client/http";
 import { download, loadRest, type Transcript } from "../client/transcript";
 import type { Pass } from "./state";
@@ -21,8 +22,11 @@ export function loadRestOf({ ticket, token }: Pass, first: Transcript, onPage: (
   return loadRest(`${VIEWS}/${ticket}`, first, onPage, { token, signal });
 }
 
-export function downloadProof({ ticket, token }: Pass): Promise<void> {
-  return download(`${VIEWS}/${ticket}/export.json`, `transcript-${ticket}.json`, token);
+/** The formats in which a transcript is exported; all but `txt` carry the proof. */
+export type Form = "html" | "txt" | "eml" | "json";
+
+export function downloadAs({ ticket, token }: Pass, form: Form): Promise<void> {
+  return download(`${VIEWS}/${ticket}/export.${form}?tz=${encodeURIComponent(zoneName())}`, `chat-${ticket}.${form}`, token);
 }
 
 /** The view token (not the code) survives a reload of this tab, and goes with the tab. */

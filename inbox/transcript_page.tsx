@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { hitsOf, placeOf } from "../client/document/hits";
 import { TranscriptDocument } from "../client/document/transcript_document";
 import type { Transcript } from "../client/transcript";
-import { downloadProof } from "./calls";
+import { downloadAs, type Form } from "./calls";
 import { Accesses, Facts, Seal, Zone } from "./facts";
 import { FindBar } from "./find_bar";
 import type { Pass, Problem } from "./state";
@@ -75,17 +75,31 @@ export function TranscriptPage({ pass, transcript, problem, onReload, onLeave }:
 function Actions({ pass, onLeave }: { pass: Pass; onLeave: () => void }) {
   const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
 
+  const [form, setForm] = useState<Form>("html");
+
   async function save(): Promise<void> {
     setState("busy");
-    setState(await downloadProof(pass).then(() => "idle" as const, () => "failed" as const));
+    setState(await downloadAs(pass, form).then(() => "idle" as const, () => "failed" as const));
   }
 
   return (
     <div class="actions">
       <button onClick={() => print()}>{texts.print}</button>
-      <button onClick={save} aria-disabled={state === "busy"}>
-        {state === "busy" ? texts.downloading : texts.download}
-      </button>
+      <span class="download">
+        <select aria-label={texts.format} value={form} onChange={({ currentTarget }) => setForm(currentTarget.value as Form)}>
+          {Object.entries(texts.formats).map(([name, label]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <button onClick={save} aria-disabled={state === "busy"}>
+          {state === "busy" ? texts.downloading : texts.download}
+        </button>
+      </span>
+      <a href="/verify" target="_blank" rel="noopener">
+        {texts.verify}
+      </a>
       <button onClick={onLeave}>{texts.leave}</button>
       <p role="alert" class="wrong">
         {state === "failed" && texts.downloadFailed}

@@ -24,6 +24,7 @@ from chatserver.web.services import Services
 from transcripts.chat import Chat
 from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
+from transcripts.formats import MEDIA_TYPES, file_name, render
 from transcripts.public_keys import published
 from transcripts.search import Facets, Scope
 from transcripts.store import BY_CUSTOMER, TAKEN, Access
@@ -52,10 +53,10 @@ class TranscriptApi:
         return [
             Route("/api/v1/transcript-views", self.open_view, methods=["POST"]),
             Route("/api/v1/transcript-views/{ticket}", self.view, methods=["GET"]),
-            Route("/api/v1/transcript-views/{ticket}/export.json", self.view_export, methods=["GET"]),
+            Route("/api/v1/transcript-views/{ticket}/export.{form}", self.view_export, methods=["GET"]),
             Route("/api/v1/transcripts", self.search, methods=["GET"]),
             Route("/api/v1/transcripts/{ticket}", self.staff_view, methods=["GET"]),
-            Route("/api/v1/transcripts/{ticket}/export.json", self.staff_export, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket}/export.{form}", self.staff_export, methods=["GET"]),
             Route("/.well-known/chat-seal-keys.json", self.seal_keys, methods=["GET"]),
         ]
 
@@ -86,10 +87,11 @@ class TranscriptApi:
         return _json({"transcript": await self._transcript(chat, after=_after(request), staff=False)})
 
     async def view_export(self, request: Request) -> Response:
-        """The file with its proof, without anything of staff."""
+        """The file in one of its formats, without anything of staff."""
+        _form(request)
         chat = await self._viewed(request)
         await self._services.store.record_access(chat.ticket, "customer", "export", now_ms())
-        return await self._file(chat, staff=False)
+        return await self._file(request, chat, staff=False)
 
     async def _viewed(self, request: Request) -> Chat:
         fields = self._services.signer.check("view", bearer(request))
@@ -141,10 +143,11 @@ class TranscriptApi:
         return _json({"transcript": await self._transcript(chat, after=_after(request), staff=True)})
 
     async def staff_export(self, request: Request) -> Response:
-        """The file with its proof, notes included."""
+        """The file in one of its formats, notes included; a mail is for the customer, and has none."""
+        _form(request)
         agent, chat = await self._for_staff(request)
         await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent_export", now_ms())
-        return await self._file(chat, staff=True)
+        return await self._file(request, chat, staff=_form(request) != "eml")
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
@@ -198,14 +201,23 @@ class TranscriptApi:
             shown["customer"] = {name: value for name, value in customer.items() if value is not None}
         return shown
 
-    async def _file(self, chat: Chat, *, staff: bool) -> Response:
+    async def _file(self, request: Request, chat: Chat, *, staff: bool) -> Response:
+        form = _form(request)
         export = await as_json(self._services.store, chat.ticket, "staff" if staff else "all")
-        body = msgspec.json.format(msgspec.json.encode(export), indent=2)
+        if export is None:
+            raise NotFoundError("There is nothing in this transcript yet.")
+        zone = request.query_params.get("tz", "UTC")[:64]
+        try:
+            # A long chat takes its time, and everybody else's messages go on meanwhile.
+            body = await asyncio.to_thread(render, export, form, zone=zone)
+        except UnknownZoneError as exc:
+            raise InvalidCommandError(f"tz: {exc}") from exc
         headers = {
-            "Content-Disposition": f'attachment; filename="chat-{chat.ticket}.json"',
+            "Content-Disposition": f'attachment; filename="{file_name(chat.ticket, form)}"',
             "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
         }
-        return Response(body, media_type="application/json", headers=headers)
+        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def _access(access: Access, *, staff: bool) -> dict[str, Any]:
@@ -236,6 +248,13 @@ def _ticket(request: Request) -> int | None:
     """The ticket in the path; None for what cannot be one."""
     text = request.path_params["ticket"]
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 and is_ticket(int(text)) else None
+
+
+def _form(request: Request) -> str:
+    form: str = request.path_params["form"]
+    if form not in MEDIA_TYPES:
+        raise NotFoundError(f"Transcripts are exported as {', '.join(MEDIA_TYPES)}.")
+    return form
 
 
 def _after(request: Request) -> int:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -120,6 +121,25 @@ def test_export_and_verify(tickets: dict[str, int], data: Path, tmp_path: Path) 
     assert process.stdout.startswith(f"{good}: verified")
 
 
+def test_export_to_read_and_of_a_whole_search(tickets: dict[str, int], data: Path, tmp_path: Path) -> None:
+    page, packed, folder = tmp_path / "chat.html", tmp_path / "all.zip", tmp_path / "new" / "folder"
+    export = ("transcripts", "export", "--data", data, "--format")
+    done(chatserver(*export, "html", str(tickets["old-1"]), "-o", page, "--tz", "Europe/Berlin"))
+    assert "whistles" in page.read_text()
+    assert "1111 1111" not in page.read_text()
+    text = done(chatserver(*export, "txt", str(tickets["old-1"])))
+    assert "The kettle whistles off key." in text
+    assert done(chatserver(*export, "eml", "--search", "", "-o", packed)).startswith("3 chats")
+    assert done(chatserver(*export, "json", "--search", "saxophone", "-o", folder)) == f"1 chat in {folder}\n"
+    with ZipFile(packed) as archive:
+        assert set(archive.namelist()) == {f"chat-{ticket}.eml" for ticket in tickets.values()}
+        archive.extractall(tmp_path)
+    files = [page, *tmp_path.glob("*.eml"), *folder.iterdir()]
+    assert done(chatserver("transcripts", "verify", *files, "--data", data)).count("verified: ") == 5
+    page.write_text(page.read_text().replace("off key", "in tune", 1))
+    assert "what the file shows" in refused(chatserver("transcripts", "verify", page, "--data", data))
+
+
 def test_after_a_new_key_older_seals_hold_and_checkpoints_and_all_seals_are_verified(
     tickets: dict[str, int], data: Path, tmp_path: Path
 ) -> None:
@@ -175,7 +195,7 @@ async def test_verify_on_another_machine_with_the_published_keys(
         same = pool.submit(server.command, "transcripts", "export", str(talk.ticket), "--staff")
         assert f"#{talk.ticket}" in done(good.result())
         assert "NOT VERIFIED" in refused(bad.result())
-        assert done(same.result()) == export.decode() + "\n"
+        assert done(same.result()) == export.decode()
 
 
 def test_agent_add(data: Path, tickets: dict[str, int]) -> None:
@@ -222,6 +242,10 @@ def test_bad_usage(data: Path) -> None:
         ("transcripts", "import", "/nowhere/file.jsonl", "--data", data),
         ("transcripts", "export", "100009", "--format", "papyrus", "--data", data),
         ("transcripts", "verify", "--data", data),
+        ("transcripts", "export", "--data", data),
+        ("transcripts", "export", "100009", "--search", "x", "--data", data),
+        ("transcripts", "export", "--search", "x", "--data", data),
+        ("transcripts", "export", "100009", "--staff", "--format", "eml", "--data", data),
     ]
     with ThreadPoolExecutor(2) as pool:
         for args, process in zip(cases, pool.map(lambda case: chatserver(*case), cases), strict=True):

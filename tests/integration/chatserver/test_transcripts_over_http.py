@@ -1,6 +1,7 @@
 """Transcripts over HTTP: by ticket number and access code, and for staff by department."""
 
 import json
+from email import message_from_bytes
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,8 @@ from tests.support.client import Api
 from tests.support.log import until_durable, until_state
 from tests.support.people import People, Talk, open_chat, start_talk
 from tests.support.server import make_agents
+from transcripts.formats.verifying import verify_file
+from transcripts.public_keys import read_published
 from transcripts.ticket import ticket_of
 from transcripts.verify import verify
 
@@ -280,3 +283,29 @@ async def test_long_transcript_in_pages(people: People) -> None:
     for bad in ("-1", "x", "1" * 30):
         wrong_page = await api.http.get(f"{VIEWS}/{opened['ticket']}?after={bad}", headers=headers)
         assert wrong_page.status_code == HTTPStatus.BAD_REQUEST
+
+
+@pytest.mark.parametrize("form", ["html", "txt", "eml", "json"])
+async def test_a_transcript_is_downloaded_in_each_format_without_notes(people: People, form: str) -> None:
+    talk = await ended_talk(people)
+    api = people.browser()
+    token = (await view(api, talk.ticket, talk.opened["access_code"])).json()["view_token"]
+    path, bearer = f"{VIEWS}/{talk.ticket}/export.{form}", {"Authorization": f"Bearer {token}"}
+    answer = await api.http.get(path, headers=bearer, params={"tz": "Asia/Kolkata"})
+    assert answer.status_code == HTTPStatus.OK
+    assert answer.headers["content-disposition"] == f'attachment; filename="chat-{talk.ticket}.{form}"'
+    keys = read_published((await api.http.get("/.well-known/chat-seal-keys.json")).content)
+    if form != "txt":
+        assert verify_file(answer.content, keys).problems == ()
+    parts = [part.get_payload(decode=True) for part in message_from_bytes(answer.content).walk()]
+    assert SECRET not in answer.text + "".join(part.decode() for part in parts if isinstance(part, bytes))
+    assert (await api.http.get(path)).status_code == HTTPStatus.UNAUTHORIZED
+    assert (await api.http.get(path, headers=bearer, params={"tz": "Mars"})).status_code == HTTPStatus.BAD_REQUEST
+    assert (await api.http.get(path + "x", headers=bearer)).status_code == HTTPStatus.NOT_FOUND
+
+    staff = await (await people.signed_in("ann")).http.get(f"/api/v1/transcripts/{talk.ticket}/export.{form}")
+    assert staff.status_code == HTTPStatus.OK
+    if form == "eml":  # a mail is for the customer
+        assert staff.content == (await api.http.get(path, headers=bearer)).content
+    else:
+        assert SECRET in staff.text
