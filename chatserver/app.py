@@ -11,9 +11,6 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +23,7 @@ from chatserver.actions.messages import Messages
 from chatserver.actions.opening import Opening
 from chatserver.actions.text import TextCleaner
 from chatserver.actions.waiting import Waiting
+from chatserver.broker.clients import open_redis
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
@@ -58,13 +56,6 @@ OTHERS_SECONDS = 1.0  # a Redis that does not answer does not hold up the end
 DATABASE_PATIENCE_MS = 3_000  # somebody is waiting for the answer
 
 log = structlog.get_logger()
-
-
-def open_redis(url: str) -> Redis:
-    """redis-py, for everything that is not the hot path. It tries once: by default it repeats a command whose reply was
-    lost ten times, which uses up a pass that nobody got and counts a try twice.
-    """
-    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=2, socket_connect_timeout=2, protocol=2)
 
 
 class ChatServer:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from redis import Redis
 from redis.exceptions import RedisError
 
+from chatserver.broker.clients import connect
 from chatserver.broker.keys import routing
 from chatserver.config import Settings
 from chatserver.embedded import EmbeddedValkey
@@ -61,7 +61,7 @@ def check_redis(url: str, *, strict: bool = False) -> None:
         ConfigError: names what to change.
     """
     try:
-        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5) as redis:
+        with connect(url, socket_connect_timeout=3, socket_timeout=5) as redis:
             info = redis.info()
     except (RedisError, OSError, ValueError) as exc:
         raise ConfigError(f"Redis (CHAT_REDIS_URL) cannot be reached: {exc}") from exc
@@ -80,7 +80,7 @@ def _check_strict(url: str) -> None:
     """Whether every answer waits for the disk. INFO does not say it; who forbids CONFIG GET cannot be believed."""
     needed = {"appendfsync": "always", "no-appendfsync-on-rewrite": "no"}
     try:
-        with Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5) as redis:
+        with connect(url, socket_connect_timeout=3, socket_timeout=5) as redis:
             found = redis.config_get(*needed)
     except RedisError as exc:
         raise ConfigError(
@@ -136,7 +136,7 @@ def check_installation(settings: Settings, redis_url: str) -> None:
         if not path.exists():
             path.write_text(new_id() + "\n")
         mine = path.read_text().strip()
-        with Redis.from_url(redis_url, socket_timeout=5) as redis:
+        with connect(redis_url, socket_timeout=5) as redis:
             known = redis.set(routing("installation"), mine, nx=True, get=True)
     except OSError as exc:
         raise ConfigError(f"the data folder {settings.data} cannot be used: {exc.strerror}") from exc

@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio.connection import SSLConnection, parse_url
 
 from chatserver.broker.scripts import ALL, script
+from chatserver.broker.sentinel import Sentinels
 from chatserver.errors import UnavailableError
 
 _STRICT = ("CONFIG", "GET", "appendfsync")
@@ -18,18 +19,30 @@ _REPLID = re.compile(rb"master_replid:(\w+)")
 
 
 class Address:
-    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://), and what it has to be."""
+    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://) or Sentinels', and what it has to
+    be.
+    """
 
     def __init__(self, url: str, *, strict: bool = False) -> None:
-        options = parse_url(url)
+        self._sentinels = Sentinels.of(url)
+        options: Mapping[str, Any] = self._sentinels.redis if self._sentinels else parse_url(url)
         self._strict = strict
         self.path: str | None = options.get("path")
         self.host: str = options.get("host") or "localhost"
         self.port: int = options.get("port") or 6379
-        self.tls = _tls(options) if issubclass(options.get("connection_class", object), SSLConnection) else None
+        with_tls = "ssl" in options or issubclass(options.get("connection_class", object), SSLConnection)
+        self.tls = _tls(options) if with_tls else None
         self.database: int = options.get("db") or 0
         self.user: str | None = options.get("username")
         self.password: str | None = options.get("password")
+
+    async def find(self) -> tuple[str, int]:
+        """Host and port, for a connection that is made now.
+
+        Raises:
+            OSError: the Sentinels do not know.
+        """
+        return await self._sentinels.ask() if self._sentinels else (self.host, self.port)
 
     def greeting(self) -> list[tuple[bytes | str | int, ...]]:
         """What has to be said first on each connection."""
@@ -67,7 +80,7 @@ class Address:
         return found[1][:16] if found else None
 
     def __str__(self) -> str:
-        return self.path or f"{self.host}:{self.port}"
+        return str(self._sentinels) if self._sentinels else self.path or f"{self.host}:{self.port}"
 
 
 def _tls(options: Mapping[str, Any]) -> ssl.SSLContext:

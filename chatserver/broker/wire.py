@@ -164,7 +164,8 @@ class Wire(asyncio.Protocol):
                 if address.path:
                     await loop.create_unix_connection(lambda: self, address.path)
                 else:
-                    await loop.create_connection(lambda: self, address.host, address.port, ssl=address.tls)
+                    host, port = await address.find()
+                    await loop.create_connection(lambda: self, host, port, ssl=address.tls)
                 await self._greet()
             if self._lost.is_set():  # between its last reply and us
                 raise ConnectionResetError("the connection was lost")

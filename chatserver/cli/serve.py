@@ -83,7 +83,7 @@ def worker(data: Path | None) -> None:
 
 
 async def _new_setup(redis_url: str) -> str:
-    from chatserver.app import open_redis
+    from chatserver.broker.clients import open_redis
     from chatserver.stores.secrets import Secrets
 
     redis = open_redis(redis_url)

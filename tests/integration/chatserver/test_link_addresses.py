@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.app import open_redis
+from chatserver.broker.clients import open_redis
 from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
 from chatserver.errors import ConfigError
