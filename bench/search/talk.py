@@ -1,7 +1,8 @@
 """Chats for a large record: made-up talk with the statistics of real one.
 
 The words at the head are English and in almost every chat, those of the tail are made up and in few: the n-th of them
-is said about 1/n as often as the first. Names, topics and order numbers come on top. The same seed, the same chats.
+is said about 1/n as often as the first. Names, topics and order numbers come on top. The same seed, the same chats;
+any seed, the same words.
 """
 
 from __future__ import annotations
@@ -193,9 +194,10 @@ class Talk:
     def __init__(self, seed: int = 7) -> None:
         self.random = random.Random(seed)
         syllables = [a + b for a in "bdfgklmnprstvwz" for b in "aeiou"]
+        language = random.Random(1)  # everybody speaks the same
         made_up: dict[str, None] = {}
         while len(made_up) < 60_000:
-            made_up["".join(self.random.choices(syllables, k=self.random.choice((2, 3, 3, 4))))] = None
+            made_up["".join(language.choices(syllables, k=language.choice((2, 3, 3, 4))))] = None
         self.words = [*COMMON, *(word for word in made_up if word not in COMMON)]
         self.tail = self.words[2_000:]
         self._cumulative = list(itertools.accumulate(1 / (place + 4) for place in range(len(self.words))))

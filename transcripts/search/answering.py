@@ -39,6 +39,7 @@ candidates.
 """
 
 _RARE = 2  # chats that have a word as it was typed: from there on nobody asks whether it was meant otherwise
+_LOOKED_UP = 3  # words of one query: 5 ms each
 _NEAR = 24  # words of which we ask how often they are said
 
 _TICKET_HIT = 1_000.0
@@ -132,8 +133,9 @@ class Answering:
         clauses, scope = conditions.query.clauses, conditions.scope
         typed = await self._index.frequencies(self._connection, clauses, scope)
         meant: dict[Clause, Clause] = {}
-        for clause in conditions.query.wishes:
-            if typed[clause] <= _RARE and (word := _word_of(clause)):
+        unknown = {clause: word for clause in conditions.query.wishes if (word := _word_of(clause))}
+        for clause, word in unknown.items():
+            if typed[clause] <= _RARE and len(meant) < _LOOKED_UP:
                 near = (await self._vocabulary.near(self._connection, word))[:_NEAR]
                 asked = {Clause(((one,),)): one for one in near}
                 counts = await self._index.frequencies(self._connection, list(asked), scope)
@@ -155,7 +157,7 @@ class Answering:
         query, scope = conditions.query, conditions.scope
         candidates = await self._candidates(understood, number * WINDOW)
         documents = await self._index.documents(self._connection, candidates.ranked, scope)
-        ranked = await asyncio.to_thread(rank, documents, query.clauses, weight, query.side)
+        ranked = await asyncio.to_thread(rank, documents, query.clauses, weight, query.side, query.phrases)
         direct = await self._index.allowed(self._connection, query.direct, conditions)
         ranked = [one for one in ranked if one.ticket not in direct]
         if number == 0:

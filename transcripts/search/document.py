@@ -12,6 +12,9 @@ CUSTOMER, AGENT = "customer", "agent"
 BREAK = "·"
 """Stands between two entries, so that no phrase reaches across."""
 
+CUT = 20_000
+"""Characters of a column that ranking looks at: a day of talking."""
+
 _BREAK = f" {BREAK} "
 _SPOKEN = {CUSTOMER, AGENT, "note"}
 

@@ -8,13 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from transcripts.search.document import COLUMNS, NOTE_COLUMNS, Document
+from transcripts.search.document import COLUMNS, CUT, NOTE_COLUMNS, Document
 from transcripts.search.loading import count_chats
 from transcripts.search.query import Clause
 from transcripts.search.scope import Scope
 from transcripts.search.where import Conditions, Where
 
-_CUT = 20_000  # characters of a column that ranking looks at: a day of talking
 _WHOLE = 2**30
 
 _COMMON, _COMMON_SECONDS, _COMMON_KEPT = 500, 300.0, 10_000
@@ -150,7 +149,7 @@ class Index(ABC):
 
     async def documents(self, connection: AsyncConnection, tickets: Collection[int], scope: Scope) -> list[Document]:
         """The stored terms of these chats, long ones cut."""
-        return await self._documents(connection, tickets, notes=scope.sees_notes, cut=_CUT)
+        return await self._documents(connection, tickets, notes=scope.sees_notes, cut=CUT)
 
     async def stored(self, connection: AsyncConnection, tickets: Collection[int]) -> list[Document]:
         """The documents of these chats as they were put, whole and with the staff's part: to put them again, longer."""

@@ -115,10 +115,12 @@ class PostgresIndex(Index):
                 add("search_chats", _named(clause), weight * (_NAMED - 1))
             if where.notes:
                 add("search_notes", _any([clause]), weight)
-        join = "JOIN chats c ON c.ticket = hit" if where else ""
+        join = f"JOIN chats c ON c.ticket = hit WHERE {where.sql}" if where else ""
+        # The hits first: the planner would rather look into each chat of a month whether it has one of the words.
         question = (
-            f"SELECT hit FROM ({' UNION ALL '.join(arms)}) AS found {join} WHERE {where.sql} "
-            "GROUP BY hit ORDER BY round(sum(told)::numeric, 6) DESC, hit DESC LIMIT :limit OFFSET :offset"
+            f"WITH found AS MATERIALIZED (SELECT hit, round(sum(told) * 1e6) AS told FROM ({' UNION ALL '.join(arms)}) "
+            f"AS arms GROUP BY hit) SELECT hit FROM found {join} "
+            "ORDER BY told DESC, hit DESC LIMIT :limit OFFSET :offset"
         )
         rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
         return [ticket for (ticket,) in rows]
@@ -156,12 +158,14 @@ class _Where(Where):
         rows = self._rows(one.clauses, f"split_part(document, E'\\n', {COLUMNS.index(column) + 1})")
         return f"c.ticket IN (SELECT ticket FROM search_chats WHERE terms @@ {self.query(match)}{rows})"
 
-    def said(self, clause: Clause, side: str | None) -> str:
+    def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
         spoken = _SIDES.get(side or "", "")
         place = f"split_part(document, E'\\n', {COLUMNS.index(side) + 1})" if side and spoken else "document"
-        arms = [("search_chats", _any([clause], side=spoken), self._rows([clause], place))]
+        # Two neighbours are a term; where it is that of another pair, the ranking finds out without reading thousands.
+        told = not exact and all(len(row) <= 2 for row, _ in clause.rows())
+        arms = [("search_chats", _any([clause], side=spoken), "" if told else self._rows([clause], place))]
         if self.notes:
-            arms.append(("search_notes", _any([clause]), self._rows([clause], "document")))
+            arms.append(("search_notes", _any([clause]), "" if told else self._rows([clause], "document")))
         found = (
             f"c.ticket IN (SELECT ticket FROM {table} WHERE terms @@ {self.query(match)}{rows})"
             for table, match, rows in arms

@@ -139,7 +139,7 @@ class _Where(Where):
         match = f"{COLUMN_OF[one.name]} : ({' AND '.join(_any([clause]) for clause in one.clauses)})"
         return f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self.value(match)})"
 
-    def said(self, clause: Clause, side: str | None) -> str:
+    def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
         match = _any([clause])
         public = self.value(_columns(side) + match)
         found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {public})"

@@ -65,17 +65,20 @@ class Where(ABC):
                 found = f"({found} OR c.{_EXACT[one.name]} = {self.value(one.value)})"
             self.add(f"({found}) IS NOT TRUE" if one.negated else found)
         for clause in query.phrases:
-            self.add(self.said(clause, query.side))
+            self.add(self.said(clause, query.side, exact=False))
         for clause in query.unwanted:
-            self.add(f"NOT {self.said(clause, None)}")
+            self.add(f"NOT {self.said(clause, None, exact=True)}")
 
     @abstractmethod
     def in_field(self, one: Filter) -> str:
         """That the chat has all clauses of the filter in its field."""
 
     @abstractmethod
-    def said(self, clause: Clause, side: str | None) -> str:
-        """That the clause was said, in brackets; by that side, if one is named, and in notes where they count."""
+    def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
+        """That the clause was said, in brackets; by that side, if one is named, and in notes where they count.
+
+        Not `exact`: a few more may pass, `ranking` looks again.
+        """
 
     def __bool__(self) -> bool:
         return bool(self._parts)
