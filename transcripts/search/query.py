@@ -221,7 +221,7 @@ def _clauses(value: str) -> list[Clause]:
     if value.endswith("*") and (stub := value.rstrip("*")):
         return _prefix(stub)
     found = words(value)
-    if "@" in value and " " not in value and len(found) > 1:
+    if "@" in value and " " not in value and len(_without_lone_ends(value, found)) > 1:
         return _phrase(value)  # an address is one thing
     joined = codes(value)
     clauses: list[Clause] = []

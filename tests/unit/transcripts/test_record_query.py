@@ -37,6 +37,7 @@ def number(joined: str, *parts: str) -> Clause:
         ("555 123 4567", Query(wishes=(row("555"), row("123"), number("4567"), number("5551234567")))),
         ("5 lids 12", Query(wishes=(row("5"), row("lid"), row("12")))),
         ("東京", Query(wishes=(row("東京"),))),
+        ("@東京", Query(wishes=(row("東京"),))),  # no address, though it has two words with the lone last character
         ("東京都", Query(wishes=(row("東京", "京都"),))),
         ("京", Query(wishes=(Clause((("京",),), prefix=True),))),
         ("#100009", Query(wishes=(number("100009"),), direct=(100009,))),
