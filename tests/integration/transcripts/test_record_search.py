@@ -29,6 +29,7 @@ from transcripts.entry import ChatBatch, Entry
 from transcripts.errors import UnknownZoneError
 from transcripts.migrate import upgrade
 from transcripts.search import Scope, Search
+from transcripts.search.postgres_index import _pairs
 from transcripts.store import Store
 from transcripts.ticket import ticket_of
 
@@ -131,6 +132,23 @@ async def test_no_phrase_reaches_from_one_message_into_the_next(search: Search, 
     await search.index_pending()
     assert await tickets(search, '"lamp is red"') == [split.ticket]
     assert await tickets(search, '"red kettle"') == []
+
+
+async def test_a_phrase_is_not_found_by_another_that_shares_its_term(search: Search, store: Store) -> None:
+    """PostgreSQL finds two neighbours by a short term of theirs, which other neighbours may have, too."""
+    known: dict[str, tuple[str, str]] = {}
+    pairs = ((f"ba{number}", f"do{number}") for number in range(100_000))
+    one, other = next(
+        (known[code], pair) for pair in pairs for code in _pairs(pair) if known.setdefault(code, pair) != pair
+    )
+    said = chat(13, f"{' '.join(one)}, but {other[0]} and then {other[1]}", "ok")
+    await store.append([said])
+    await search.index_pending()
+    assert await tickets(search, f'"{" ".join(one)}"') == [said.ticket]
+    assert await tickets(search, " ".join(other)) == [said.ticket]
+    assert await tickets(search, f'"{" ".join(other)}"') == []
+    assert await tickets(search, f'ok "{" ".join(other)}"') == []
+    assert said.ticket in await tickets(search, f'ok -"{" ".join(other)}"')
 
 
 async def test_more_of_the_query_is_better_than_more_of_one_word(search: Search, store: Store) -> None:
