@@ -274,7 +274,7 @@ class Session:
         client attaches to it afterwards.
 
         Raises:
-            UnavailableError: none can be had.
+            UnavailableError: none can be had, and Redis cannot be reached from here: better somewhere else.
         """
         chats: list[Any] = []
         readers: list[Reader] = []
@@ -292,7 +292,7 @@ class Session:
                 chats.append(page)
                 readers.append(reader)
                 await self._record_reading(page)
-        if missed and not chats:
+        if missed and not chats and not self._services.link.ready:
             raise missed
         return chats, readers
 

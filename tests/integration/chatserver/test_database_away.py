@@ -127,6 +127,8 @@ async def test_a_chat_that_has_to_wait_for_the_database_keeps_nobody_from_the_ot
     with locked(patient_server):
         again = await people.resume(talk.customer, chats=[{"ticket": talk.ticket}, {"ticket": gone["ticket"]}])
         assert [page["ticket"] for page in again.welcome["chats"]] == [talk.ticket]
+        assert (await people.resume(again, chats=[{"ticket": gone["ticket"]}])).welcome["chats"] == []
+        again = await people.resume(again, chats=[{"ticket": talk.ticket}])
         said = await again.call("post_message", ticket=talk.ticket, n=2, text="I am still here")
         assert (await talk.agent.until("entry", text="I am still here"))["seq"] == said["seq"]
     page = await again.call("attach", ticket=gone["ticket"])
