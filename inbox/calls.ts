@@ -23,7 +23,7 @@ export function loadRestOf({ ticket, token }: Pass, first: Transcript, onPage: (
 }
 
 /** The formats in which a transcript is exported; all but `txt` carry the proof. */
-export type Form = "html" | "txt" | "eml" | "json";
+export type Form = "html" | "pdf" | "txt" | "eml" | "json";
 
 export function downloadAs({ ticket, token }: Pass, form: Form): Promise<void> {
   return download(`${VIEWS}/${ticket}/export.${form}?tz=${encodeURIComponent(zoneName())}`, `chat-${ticket}.${form}`, token);

@@ -42,7 +42,7 @@ export const texts = {
   print: "Print",
   download: "Download",
   format: "Format of the download",
-  formats: { html: "Web page with proof", txt: "Text", eml: "Mail with proof", json: "Data with proof" },
+  formats: { html: "Web page with proof", pdf: "PDF with proof", txt: "Text", eml: "Mail with proof", json: "Data with proof" },
   verify: "Check a downloaded file",
   downloading: "Downloading …",
   downloadFailed: "We couldn't download the file. Try again.",

@@ -13,6 +13,7 @@ from transcripts.export_format import Export
 from transcripts.formats.document import clock_of, document_of
 from transcripts.formats.html import as_html
 from transcripts.formats.mail import as_mail
+from transcripts.formats.pdf import as_pdf
 from transcripts.formats.plain import as_text
 
 MEDIA_TYPES = {
@@ -20,6 +21,7 @@ MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
     "eml": "message/rfc822",
+    "pdf": "application/pdf",
 }
 
 
@@ -54,4 +56,5 @@ _MADE: dict[str, Callable[[Export, str], bytes]] = {
     "html": lambda file, zone: as_html(document_of(file, zone), file),
     "txt": lambda file, zone: as_text(document_of(file, zone)).encode(),
     "eml": lambda file, zone: as_mail(document_of(file, zone), file),
+    "pdf": lambda file, zone: as_pdf(document_of(file, zone), file),
 }
