@@ -223,10 +223,10 @@ function afterEntry(info: ChatInfo, entry: Entry): ChatInfo {
     }
     case "closed": {
       const { queue: _, ...rest } = info;
-      return { ...rest, participants, state: "closed", closed_at: entry.at, close_reason: entry.data.reason };
+      return { ...rest, participants, state: "closed", closed_at: entry.at, close_reason: entry.data?.reason ?? info.close_reason };
     }
     case "rated":
-      return { ...info, participants, rating: entry.data.rating };
+      return { ...info, participants, rating: entry.data?.rating ?? info.rating };
     default:
       return participants === info.participants ? info : { ...info, participants };
   }

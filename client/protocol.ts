@@ -71,6 +71,8 @@ interface EntryBase {
   participant: string;
   name?: string;
   text?: string;
+  /** When its text, name and data were erased. */
+  erased_at?: number;
   device?: string;
   n?: number;
   masked?: string[];
@@ -83,8 +85,8 @@ export type Entry = EntryBase &
     | { kind: "note"; data?: undefined }
     | { kind: "assigned"; data: AssignedData }
     | { kind: "released"; data: ReleasedData }
-    | { kind: "closed"; data: ClosedData }
-    | { kind: "rated"; data: RatedData }
+    | { kind: "closed"; data?: ClosedData }
+    | { kind: "rated"; data?: RatedData }
   );
 
 export type EntryKind = Entry["kind"];

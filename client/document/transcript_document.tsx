@@ -59,7 +59,7 @@ function PassageRow({ passage, hits, current, at }: PassageRowProps) {
         <div key={entry.seq} class={entry.seq === at ? "document-entry at" : "document-entry"} data-seq={entry.seq}>
           <EntryTime at={entry.at} />
           <p dir="auto">
-            <EntryText text={entry.text ?? ""} hits={hits.places.get(entry.seq)} current={current?.seq === entry.seq ? current.index : -1} />
+            <EntryText text={entry.text ?? texts.erased} hits={hits.places.get(entry.seq)} current={current?.seq === entry.seq ? current.index : -1} />
           </p>
         </div>
       ))}

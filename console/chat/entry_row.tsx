@@ -53,7 +53,7 @@ function Message({ row, state, desk }: { row: MessageRow; state: ChatState; desk
         </p>
       )}
       <p class="bubble" dir="auto">
-        <MessageText text={item.text ?? ""} why={documentTexts.masked} />
+        <MessageText text={item.text ?? documentTexts.erased} why={documentTexts.masked} />
       </p>
       {status === "failed" ? (
         <Failed row={row} state={state} desk={desk} />

@@ -128,9 +128,9 @@ function changeText(entry: LogEntry): string {
     case "released":
       return texts.released(entry.name ?? texts.agent);
     case "closed":
-      return entry.data.reason === "customer" ? texts.closedByCustomer : entry.name ? texts.closedBy(entry.name) : texts.closed;
+      return entry.data?.reason === "customer" ? texts.closedByCustomer : entry.name ? texts.closedBy(entry.name) : texts.closed;
     case "rated":
-      return texts.rated(entry.data.rating);
+      return entry.data ? texts.rated(entry.data.rating) : "";
     default:
       return "";
   }
@@ -145,7 +145,7 @@ function Message({ row, chat, room }: { row: MessageRow; chat: ChatState; room: 
     <div class={`message ${own ? "own" : "other"}${first ? " first" : ""}${failed ? " failed" : ""}`}>
       <p class={first && !own ? "who" : "visually-hidden"}>{name}</p>
       <p class="bubble" dir="auto">
-        <MessageText text={item.text ?? ""} why={texts.masked} />
+        <MessageText text={item.text ?? texts.erased} why={texts.masked} />
       </p>
       {failed ? (
         <p class="meta wrong">

@@ -59,6 +59,7 @@ export const texts = {
   closedByCustomer: "You ended this chat",
   closedBy: (name: string) => `${name} ended this chat`,
   closed: "This chat has ended",
+  erased: "Erased",
   rated: (rating: number) => plural(rating, { one: "You gave # star", other: "You gave # stars" }),
 
   end: "End chat",
