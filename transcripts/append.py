@@ -64,7 +64,7 @@ async def append(engine: AsyncEngine, batches: Sequence[ChatBatch]) -> Appended:
         return Appended({})
     try:
         async with write(engine) as connection:
-            return await _append(connection, batches)
+            return await append_in(connection, batches)
     except DBAPIError as exc:
         if not refused(exc):
             raise
@@ -81,7 +81,7 @@ async def _append_singly(connection: AsyncConnection, batches: Sequence[ChatBatc
     for batch in batches:
         try:
             async with connection.begin_nested():
-                one = await _append(connection, [batch])
+                one = await append_in(connection, [batch])
         except DBAPIError as exc:
             if not refused(exc):
                 raise
@@ -93,7 +93,8 @@ async def _append_singly(connection: AsyncConnection, batches: Sequence[ChatBatc
     return _appended(durable, stale, conflicts)
 
 
-async def _append(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> Appended:
+async def append_in(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> Appended:
+    """`append` as a part of the caller's transaction; a batch that the database refuses ends that."""
     plan = _Plan(await _load_chats(connection, {batch.ticket for batch in batches}))
     plan.entry_ids = await _load_entry_ids(connection, plan.replayed(batches))
     plan.persons = await _load_persons(connection, batches)

@@ -9,6 +9,7 @@
     ├── SealError               a key or a seal is not what it should be
     ├── UnreadableError         a file is not what it should be
     ├── UnknownZoneError        a time zone that is none
+    ├── ErasureError            something cannot be erased, or not yet
     └── ImportLineError         a line of an import cannot be read; names line and field
 
 Messages are for people: one plain sentence, no traceback needed.
@@ -61,6 +62,10 @@ class UnreadableError(TranscriptError):
 
 class UnknownZoneError(TranscriptError):
     """There is no such time zone."""
+
+
+class ErasureError(TranscriptError):
+    """It cannot be erased, or not yet."""
 
 
 class ImportLineError(TranscriptError):

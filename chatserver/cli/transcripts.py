@@ -1,4 +1,4 @@
-"""`chatserver transcripts`: import, search, show, export, verify."""
+"""`chatserver transcripts`: import, search, show, export, verify; `erase` is in erase.py."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.cli.common import data_option, database, require_installation, settings_of
+from chatserver.cli.erase import erase_command
 from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
 from chatserver.config import Settings
@@ -56,7 +57,10 @@ json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JS
 
 @click.group()
 def transcripts() -> None:
-    """The record: import, search, show, export, verify."""
+    """The record: import, search, show, export, verify, erase."""
+
+
+transcripts.add_command(erase_command)
 
 
 # -- import

@@ -80,6 +80,11 @@ class Search:
             await self._index.remove(connection, tickets)
             await self._forget(connection, gone)
 
+    async def stored(self, tickets: Sequence[int]) -> list[Document]:
+        """What the index holds of these chats."""
+        async with read(self._engine) as connection:
+            return await self._index.stored(connection, tickets)
+
     async def _index_some(self, tickets: list[int]) -> int:
         async with read(self._engine) as connection:
             chats = await load_chats(connection, tickets)

@@ -1,0 +1,183 @@
+"""What the hub's own tables and Redis hold of a person, for `transcripts.erasure`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from chatserver.broker.log import MissingChat
+from chatserver.errors import NotFoundError, UnavailableError
+from chatserver.stores.chats import Chats
+from chatserver.stores.schema import customers, inbox_items, mail_outbox, preferences
+from transcripts import schema as record
+from transcripts.database import read
+from transcripts.erasure import NOW, Look, Rule, Subject
+from transcripts.erasure.places import look_into
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        customers,
+        "id",
+        "customer",
+        {
+            "external_id": None,
+            "name": None,
+            "email": None,
+            "email_verified_at": None,
+            "verified": False,
+            "erased_at": NOW,
+        },
+    ),
+    Rule(inbox_items, "customer_id", "customer"),
+    Rule(preferences, "person_id", "customer"),
+    Rule(mail_outbox, "recipient", "email"),
+)
+"""The hub's rules."""
+
+KEPT = {
+    "customers": "id site merged_into created_at",
+    # The organisation's own, and the people who work for it.
+    "sites": "key name origins jwt_keys theme topics default_department",
+    "departments": "id name kind hours",
+    "agents": "id email name role password_hash status capacity created_at disabled_at",
+    "agent_departments": "agent_id department",
+    "canned": "id department shortcut text updated_at",
+    "notices": "id category title body created_at",
+    "webhooks": "id url events secret created_at disabled_at",
+    "api_keys": "id name digest scopes created_at last_used_at revoked_at",
+    "audit": "id at actor action subject details",  # ids and numbers, never what somebody said
+    "counters": "name value",
+}
+"""Columns that hold nothing of a customer, by table."""
+
+_TRIES = 100
+_PAUSE_SECONDS = 0.05
+_REWRITE_SECONDS = 600.0
+
+
+async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
+    """A customer by our id, or `external:ID` by the site's, with all their chats, and whoever was merged into them.
+
+    Raises:
+        NotFoundError: there is no such customer.
+    """
+    given = customers.c.external_id == name.removeprefix("external:") if name.startswith("external:") else None
+    async with read(engine) as db:
+        found = await db.execute(select(customers.c.id).where(customers.c.id == name if given is None else given))
+        ids = set(found.scalars())
+        if not ids:
+            raise NotFoundError(f"There is no customer {name}.")
+        rows = await db.execute(
+            select(customers.c.id, customers.c.email).where(
+                or_(customers.c.id.in_(ids), customers.c.merged_into.in_(ids))
+            )
+        )
+        emails = {id_: email for id_, email in rows.all()}
+        chats = await db.execute(
+            select(record.chats.c.ticket, record.chats.c.customer_email)
+            .where(record.chats.c.customer_id.in_(emails))
+            .order_by(record.chats.c.ticket)
+        )
+        named = {ticket: email for ticket, email in chats.all()}
+    written = {email for email in (*emails.values(), *named.values()) if email}
+    return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)))
+
+
+class LiveChats:
+    """The chats' keys in Redis, and its files."""
+
+    name = "redis"
+
+    def __init__(self, chats: Chats, url: str) -> None:
+        self._chats, self._url = chats, url
+
+    async def settle(self, tickets: Sequence[int]) -> None:
+        """The worker has written everything to SQL.
+
+        Raises:
+            UnavailableError: it has not, for a while.
+        """
+        for ticket in tickets:
+            for _ in range(_TRIES):
+                try:
+                    live = await self._chats.log.head(ticket)
+                except MissingChat:
+                    break
+                if live.durable >= live.seq:
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                raise UnavailableError(
+                    f"Chat #{ticket} has entries that are not in the database yet: is a worker running?"
+                )
+
+    async def erase(self, tickets: Sequence[int]) -> None:
+        """Puts what SQL has now in the place of the logs. Whoever looks at such a chat gets it anew."""
+        for ticket in tickets:
+            for _ in range(_TRIES):
+                if not await self._chats.log.exists(ticket) or await self._chats.reconcile(ticket):
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                raise UnavailableError(f"Chat #{ticket} is busy in Redis.")
+
+    async def scrub(self) -> None:
+        """Writes the append-only file anew: what was deleted stays in it until then."""
+        await asyncio.to_thread(self._rewrite)
+
+    def _rewrite(self) -> None:
+        try:
+            with Redis.from_url(self._url, socket_timeout=30) as redis, _uncompressed(redis):
+                self._wait(redis)  # one that began earlier holds what was there then
+                redis.bgrewriteaof()
+                self._wait(redis)
+        except RedisError as exc:
+            raise UnavailableError(f"Redis does not write its file anew: {exc}") from exc
+
+    def _wait(self, redis: Redis) -> None:
+        deadline = time.monotonic() + _REWRITE_SECONDS
+        while (said := redis.info("persistence"))["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]:
+            if time.monotonic() > deadline:
+                raise UnavailableError("Redis has been writing its file anew for ten minutes.")
+            time.sleep(_PAUSE_SECONDS)
+        if said["aof_last_bgrewrite_status"] != "ok":
+            raise UnavailableError("Redis could not write its file anew: see its log.")
+
+    async def look(self, samples: Collection[bytes]) -> Look:
+        """Reads the append-only file, when it is on this machine."""
+        return await asyncio.to_thread(self._look, samples)
+
+    def _look(self, samples: Collection[bytes]) -> Look:
+        try:
+            with Redis.from_url(self._url, socket_timeout=30) as redis:
+                found = redis.config_get("dir", "appenddirname", "dbfilename")
+        except RedisError as exc:
+            return Look(self.name, unread=f"it does not say where its files are: {exc}")
+        folder = Path(found["dir"])
+        files = list((folder / found["appenddirname"]).glob("*"))
+        if not files:
+            return Look(self.name, unread="its files are not on this machine")
+        return look_into(self.name, [*files, folder / found["dbfilename"]], samples)
+
+
+@contextlib.contextmanager
+def _uncompressed(redis: Redis) -> Iterator[None]:
+    """While the file is written: what is compressed in it could not be found there."""
+    try:
+        before = redis.config_get("rdbcompression")["rdbcompression"]
+        redis.config_set("rdbcompression", "no")
+    except (RedisError, KeyError):
+        yield  # it is somebody's who does not let us
+        return
+    try:
+        yield
+    finally:
+        redis.config_set("rdbcompression", str(before))

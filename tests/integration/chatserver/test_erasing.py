@@ -1,0 +1,139 @@
+"""`transcripts erase` beside a running server: gone from SQL, the search, Redis and every file in the data folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.keys import Keys
+from tests.support.people import People, Talk, add_staff, start_talk
+from tests.support.server import RunningServer, chatserver, wait_until
+from transcripts.erasure import is_genuine
+from transcripts.seal import SealKey
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "the wistful axolotl of Xochimilco"
+MARKS = (b"axolotl", b"Xochimilco", b"xochimilco", b"Wilhelmina", b"wilhelmina")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    with RunningServer() as running:
+        add_staff(running)
+        yield running
+
+
+@pytest.fixture
+async def talk(server: RunningServer) -> Any:
+    async with People(server) as everybody:
+        yield await start_talk(everybody, text=f"Hello, {SECRET}", name="Wilhelmina Brandt", topic="Xochimilco")
+
+
+def traces(data: Path) -> dict[str, list[bytes]]:
+    """{file: marks in it} of everything in the data folder."""
+    found = {}
+    for path in data.rglob("*"):
+        if path.is_file():
+            raw = path.read_bytes()
+            if here := [mark for mark in MARKS if mark in raw]:
+                found[str(path.relative_to(data))] = here
+    return found
+
+
+def state(server: RunningServer, ticket: int) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(server.command("transcripts", "show", str(ticket), "--json").stdout)
+    return shown
+
+
+async def end(server: RunningServer, talk: Talk) -> None:
+    await talk.answer(2, f"You mean {SECRET}?")
+    await talk.note(3, "A note on Wilhelmina")
+    await talk.end(4)
+    wait_until(lambda: state(server, talk.ticket)["state"] == "closed", "the chat is sealed")
+    wait_until(lambda: state(server, talk.ticket)["indexed_seq"] == 6, "the chat is indexed")
+
+
+async def test_a_chat_is_erased_beside_the_running_server(server: RunningServer, talk: Talk, tmp_path: Path) -> None:
+    refused = server.command("transcripts", "erase", "--ticket", str(talk.ticket))
+    assert refused.returncode == 1
+    assert "has not ended (active): close it first" in refused.stderr
+    await end(server, talk)
+    assert {"chat.db", "valkey"} <= {name.split("/")[0].removesuffix("-wal") for name in traces(server.data)}
+
+    planned = server.command("transcripts", "erase", "--ticket", str(talk.ticket), "--dry-run")
+    assert planned.stdout.startswith(f"#{talk.ticket}: 5 entries\n")
+    assert planned.stdout.endswith("Nothing was changed.\n")
+    assert traces(server.data)
+
+    done = server.command("transcripts", "erase", "--ticket", str(talk.ticket))
+    assert done.returncode == 0, done.stderr
+    assert traces(server.data) == {}
+    certificate = json.loads(done.stdout)
+    key = SealKey.from_bytes(Keys.load(server.data, {}).seal)
+    assert is_genuine(certificate, {key.key_id: key.public})
+    assert {one["place"]: one["found"] for one in certificate["searched"]} == {"database": 0, "redis": 0}
+    assert all(one["bytes"] and not one["unread"] for one in certificate["searched"])
+
+    # Whoever still looks at it gets what is left.
+    page = await talk.agent.call("attach", ticket=talk.ticket)
+    assert [bool(one.get("erased_at")) for one in page["entries"]][:2] == [True, True]
+    assert all("text" not in one for one in page["entries"])
+    exported = server.command("transcripts", "export", str(talk.ticket), "-o", str(tmp_path / "chat.json"))
+    assert exported.returncode == 0, exported.stderr
+    verified = server.command("transcripts", "verify", str(tmp_path / "chat.json"))
+    assert "verified" in verified.stdout, verified.stderr
+    assert "erased" in verified.stdout
+
+
+async def test_a_customer_of_an_import_is_erased_with_all_their_chats(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "old.jsonl"
+    mia = {"id": "wilhelmina-77", "name": "Wilhelmina Brandt", "email": "wilhelmina@example.org"}
+    lines = [
+        {
+            "external_id": f"t-{n}",
+            "topic": "Xochimilco",
+            "customer": mia,
+            "entries": [{"role": "customer", "text": SECRET}],
+        }
+        for n in range(3)
+    ]
+    lines.append(
+        {"external_id": "t-9", "customer": {"id": "ben"}, "entries": [{"role": "customer", "text": "a kettle"}]}
+    )
+    file.write_text("\n".join(map(json.dumps, lines)))
+    assert chatserver("transcripts", "import", file, "--data", data).returncode == 0
+    assert traces(data)
+
+    done = chatserver("transcripts", "erase", "--customer", "external:wilhelmina-77", "--data", data)
+    assert done.returncode == 0, done.stderr
+    assert traces(data) == {}
+    certificate = json.loads(done.stdout)
+    assert len(certificate["chats"]) == 3
+    assert len(certificate["customers"]) == 1
+    found = chatserver("transcripts", "search", "kettle", "--json", "--data", data)
+    assert json.loads(found.stdout)["external_id"] == "t-9"
+    again = chatserver("transcripts", "erase", "--customer", "external:wilhelmina-77", "--data", data)
+    assert (again.returncode, again.stderr) == (1, "chatserver: There is no customer external:wilhelmina-77.\n")
+    # By our own id it can be run again, and the import does not bring anything back.
+    assert chatserver("transcripts", "erase", "--customer", certificate["customers"][0], "--data", data).returncode == 0
+    assert chatserver("transcripts", "import", file, "--data", data).returncode == 0
+    assert b"axolotl" not in (data / "chat.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ((), "either --customer or --ticket"),
+        (("--customer", "a", "--ticket", "1"), "either --customer or --ticket"),
+        (("--customer", "a", "--entry", "1"), "--entry needs --ticket"),
+    ],
+)
+def test_bad_usage(tmp_path: Path, args: tuple[str, ...], says: str) -> None:
+    done = chatserver("transcripts", "erase", *args, "--data", tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr

@@ -1,0 +1,276 @@
+"""Erases chats, entries and people: in SQL, in every other place, on the disk; looks again; says so.
+
+Killed at any point, the same call again ends the same: what is erased stays erased, and the places are cleaned and read
+each time.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary, Text, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from transcripts import schema
+from transcripts.append import append_in
+from transcripts.database import is_postgresql, read, repeated, write
+from transcripts.entry import ChatBatch, Entry
+from transcripts.erasure.certificate import Certificate, ErasedChat, Searched
+from transcripts.erasure.database import database_files, holds
+from transcripts.erasure.places import Look, Place
+from transcripts.erasure.rules import ENTRIES, RECORD, Rule, Subject, samples_of
+from transcripts.errors import ErasureError
+from transcripts.ids import new_id
+from transcripts.seal import Sealer
+from transcripts.search import Search
+
+MOST_SAMPLES = 500
+"""Looked for in the raw files: each costs a pass over them. Of more, evenly spread ones are taken."""
+
+_TRIES = 3
+_PAUSE_SECONDS = 0.5
+
+_chats = schema.chats.c
+_entries = schema.entries.c
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an erasure would change: {ticket: entries that have a body}, {table: rows}."""
+
+    subject: Subject
+    entries: dict[int, int]
+    rows: dict[str, int]
+
+
+class Eraser:
+    """Erases in one database and the places that keep copies of it."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        sealer: Sealer,
+        *,
+        rules: Sequence[Rule] = RECORD,
+        places: Sequence[Place] = (),
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._engine, self._sealer, self._search = engine, sealer, Search(engine)
+        self._rules, self._now = tuple(rules), now
+        self._places = (database_files(engine), *places)
+
+    async def plan(self, subject: Subject) -> Plan:
+        """What would be erased; changes nothing.
+
+        Raises:
+            ErasureError: a chat or an entry that is not there, or a chat that has not ended.
+        """
+        async with read(self._engine) as connection:
+            for ticket in subject.tickets:
+                await _ended(connection, ticket)
+            await _all_there(connection, subject)
+            entries = {ticket: len(await _bodies(connection, subject, ticket)) for ticket in subject.tickets}
+            rows: dict[str, int] = {}
+            for rule in self._rules:
+                where = rule.where(subject)
+                if where is not None:
+                    count = select(func.count()).select_from(rule.table).where(where)
+                    rows[rule.table.name] = rows.get(rule.table.name, 0) + (await connection.scalar(count) or 0)
+        return Plan(subject, entries, rows)
+
+    async def erase(self, subject: Subject) -> Certificate:
+        """Erases, cleans every place and reads it; the signed certificate.
+
+        Raises:
+            ErasureError: as `plan`; or something is not in SQL yet (nothing is changed then); or something was still
+                found on the disk (what is said in SQL is gone; run it again).
+            StoreUnavailableError: the database does not answer.
+        """
+        plan = await self.plan(subject)
+        for place in self._places:
+            await place.settle(subject.tickets)
+        # Nobody indexes these chats any more while we work: what they say would be written behind our back.
+        await self._search.index(subject.tickets)
+        samples = await self._samples(subject)
+        for ticket in subject.tickets:
+            await repeated(lambda ticket=ticket: self._erase_chat(subject, ticket))  # type: ignore[misc]
+        await repeated(lambda: self._erase_people(subject))
+        for place in self._places:
+            await place.erase(subject.tickets)
+        await self._sealer.seal_many(subject.tickets)
+        await self._search.remove(subject.tickets)
+        await self._search.index(subject.tickets)
+        looks = await self._cleaned(samples)
+        return await self._certificate(plan, samples, looks)
+
+    async def _samples(self, subject: Subject) -> list[bytes]:
+        """What has to be gone afterwards, as bytes."""
+        found: dict[bytes, None] = {}
+        async with read(self._engine) as connection:
+            for rule in self._rules:
+                where = rule.where(subject)
+                if where is None:
+                    continue
+                columns = [
+                    one for one in rule.table.c if isinstance(one.type, (Text, LargeBinary)) and _goes(rule, one)
+                ]
+                for row in await connection.execute(select(*columns).where(where)):
+                    found.update(dict.fromkeys(sample for value in row for sample in samples_of(value)))
+        if not subject.entries:
+            for document in await self._search.stored(subject.tickets):
+                values = (*document.public.values(), *(document.notes or {}).values())
+                found.update(dict.fromkeys(sample for value in values for sample in samples_of(value)))
+        samples = list(found)
+        return samples[:: -(-len(samples) // MOST_SAMPLES)] if samples else []
+
+    async def _erase_chat(self, subject: Subject, ticket: int) -> None:
+        """One transaction: bodies and salts go, `redacted` entries say which. Under a new epoch, so that whoever still
+        has the chat as it was begins again with what is left.
+        """
+        alone = Subject((ticket,), subject.entries)
+        async with write(self._engine) as connection:
+            chat = await _ended(connection, ticket, lock=True)
+            bodies = await _bodies(connection, subject, ticket)
+            if bodies:
+                entries = _redacted(chat, bodies, self._now())
+                appended = await append_in(connection, [ChatBatch(ticket=ticket, epoch=chat.epoch, entries=entries)])
+                if ticket not in appended.durable:
+                    raise ErasureError(
+                        f"chat #{ticket} cannot be changed: {appended.conflicts.get(ticket, 'it is busy')}"
+                    )
+            await self._apply(connection, alone)
+            epoch = secrets.randbelow(2**32 - 1) + 1
+            await connection.execute(update(schema.chats).where(_chats.ticket == ticket).values(epoch=epoch))
+
+    async def _erase_people(self, subject: Subject) -> None:
+        async with write(self._engine) as connection:
+            await self._apply(connection, Subject(customers=subject.customers, emails=subject.emails))
+
+    async def _apply(self, connection: AsyncConnection, subject: Subject) -> None:
+        for rule in self._rules:
+            where = rule.where(subject)
+            if where is None:
+                continue
+            if rule.wiped is None:
+                await connection.execute(delete(rule.table).where(where))
+            else:
+                await connection.execute(update(rule.table).where(where).values(**rule.values(self._now())))
+
+    async def _cleaned(self, samples: Sequence[bytes]) -> list[Look]:
+        """Cleans every place and reads it, again while somebody who was reading held it up."""
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            for place in self._places:
+                await place.scrub()
+            looks = [await place.look(samples) for place in self._places]
+            left = {sample for look in looks for sample in look.found}
+            async with read(self._engine) as connection:
+                # What another chat says, too, is in the files by right. (Each entry's salt is its own.)
+                left = {sample for sample in left if not await holds(connection, sample)}
+            if not left:
+                return looks
+        where = ", ".join(look.place for look in looks if left.intersection(look.found))
+        raise ErasureError(f"it is erased, but {len(left)} of {len(samples)} samples are still in raw files ({where})")
+
+    async def _certificate(self, plan: Plan, samples: Sequence[bytes], looks: Iterable[Look]) -> Certificate:
+        async with read(self._engine) as connection:
+            chats = tuple([await _erased(connection, ticket) for ticket in plan.subject.tickets])
+        return Certificate(
+            id=new_id(),
+            erased_at=self._now(),
+            chats=chats,
+            customers=plan.subject.customers,
+            rows=plan.rows,
+            samples=len(samples),
+            searched=tuple(Searched(one.place, one.files, one.size, 0, one.unread) for one in looks),
+        ).signed(self._sealer.key)
+
+
+def _goes(rule: Rule, column: Column[Any]) -> bool:
+    """Whether the column holds text or bytes that will be gone."""
+    return isinstance(column.type, (Text, LargeBinary)) and (rule.wiped is None or column.name in rule.wiped)
+
+
+@dataclass(frozen=True)
+class _Chat:
+    ticket: int
+    epoch: int
+    last_seq: int
+    last_public_seq: int
+    last_at: int
+
+
+async def _ended(connection: AsyncConnection, ticket: int, *, lock: bool = False) -> _Chat:
+    """The chat, if something of it can be erased.
+
+    Raises:
+        ErasureError: it is not there, or has not ended.
+    """
+    question = select(
+        _chats.ticket, _chats.epoch, _chats.last_seq, _chats.last_public_seq, _chats.last_at, _chats.state
+    ).where(_chats.ticket == ticket)
+    if lock and is_postgresql(connection):
+        question = question.with_for_update()  # SQLite: the whole database is ours already
+    row = (await connection.execute(question)).first()
+    if row is None:
+        raise ErasureError(f"there is no chat #{ticket}")
+    if row.state != "closed":
+        raise ErasureError(f"chat #{ticket} has not ended ({row.state}): close it first")
+    return _Chat(*row[:-1])
+
+
+async def _all_there(connection: AsyncConnection, subject: Subject) -> None:
+    if not subject.entries:
+        return
+    if len(subject.tickets) != 1:
+        raise ErasureError("entries are numbered within one chat: name that chat")
+    question = select(_entries.seq).where(_entries.ticket.in_(subject.tickets), _entries.seq.in_(subject.entries))
+    missing = set(subject.entries) - set(await connection.scalars(question))
+    if missing:
+        raise ErasureError(f"chat #{subject.tickets[0]} has no entry {min(missing)}")
+
+
+async def _bodies(connection: AsyncConnection, subject: Subject, ticket: int) -> list[tuple[int, str]]:
+    """(seq, audience) of the entries that still have what is to go."""
+    where = ENTRIES.where(Subject((ticket,), subject.entries))
+    assert where is not None
+    rows = await connection.execute(select(_entries.seq, _entries.audience).where(where).order_by(_entries.seq))
+    return [(seq, audience) for seq, audience in rows]
+
+
+def _redacted(chat: _Chat, bodies: Iterable[tuple[int, str]], now: int) -> tuple[Entry, ...]:
+    """One entry for everybody and one for staff: a customer learns nothing of a note, not even its number."""
+    named: dict[str, list[int]] = {}
+    for seq, audience in bodies:
+        named.setdefault(audience, []).append(seq)
+    entries: list[Entry] = []
+    prev = chat.last_public_seq
+    for audience in sorted(named):
+        seq = chat.last_seq + 1 + len(entries)
+        entries.append(
+            Entry(
+                ticket=chat.ticket,
+                seq=seq,
+                prev=prev,
+                entry_id=new_id(),
+                at=max(now, chat.last_at),
+                kind="redacted",
+                audience=audience,
+                role="system",
+                participant_id="system",
+                data={"entries": named[audience]},
+            )
+        )
+        prev = seq if audience == "all" else prev
+    return tuple(entries)
+
+
+async def _erased(connection: AsyncConnection, ticket: int) -> ErasedChat:
+    gone = select(_entries.seq).where(_entries.ticket == ticket, _entries.erased_at.is_not(None))
+    sealed = select(_chats.sealed_seq).where(_chats.ticket == ticket)
+    numbers = tuple(await connection.scalars(gone.order_by(_entries.seq)))
+    return ErasedChat(ticket, numbers, await connection.scalar(sealed) or 0)
