@@ -9,16 +9,18 @@ import asyncio
 import pytest
 
 from chatserver.actions.messages import Messages
+from chatserver.actions.text import TextCleaner
 from chatserver.broker.log import Accepted
 from chatserver.errors import ChatError, GapError, UnavailableError
 from chatserver.wire.commands import PostMessage
 from tests.support.backstage import Backstage, Writer
+from transcripts.masking import Masker
 
 
 def post(stage: Backstage, ticket: int, writer: Writer, n: int) -> asyncio.Future[Accepted | ChatError]:
     """As the hub does it: on its way when this returns."""
     answer: asyncio.Future[Accepted | ChatError] = asyncio.get_running_loop().create_future()
-    Messages(stage.chats).post_message(
+    Messages(stage.chats, TextCleaner(Masker())).post_message(
         writer.author,
         PostMessage(id=1, ticket=ticket, n=n, text=f"words {n}"),
         writer.participant,
