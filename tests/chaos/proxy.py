@@ -143,6 +143,9 @@ class Link:
             except OSError:
                 connection.close()
                 continue
+            except asyncio.CancelledError:  # the near side went meanwhile
+                connection.close()
+                raise
             self.target = port
             self.near.resume()
             return
