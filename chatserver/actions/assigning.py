@@ -57,7 +57,6 @@ class Assigning:
         # Before the queue hands the chat over: an error has to mean that nothing happened.
         if command.n > last + 1:
             await self._chats.settle_gap(ticket, owner.id, author.device, GapError(last_n=last))
-            raise UnavailableError(retry_after_ms=100)  # the chat was put right: ask again
         if chat.state in ENDED_STATES.split():
             await self._waiting.agree(ticket)  # should it still be listed
             raise ChatClosedError

@@ -74,9 +74,8 @@ class Ending:
         while isinstance(answer, MissingChat):
             await self._chats.rebase(draft.ticket)
             answer = await self._send(draft, origin)
-        while isinstance(answer, GapError):
+        if isinstance(answer, GapError):
             await self._chats.settle_gap(draft.ticket, draft.participant, draft.device, answer)
-            answer = await self._send(draft, origin)
         if isinstance(answer, ChatError):
             raise answer
         if answer.dup and answer.event is None:

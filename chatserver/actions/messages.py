@@ -130,8 +130,7 @@ class Messages:
         elif isinstance(answer, NotFoundError) and joins:
             self._later(self._again(self._join(draft, author), draft, author, sent_text, done, False), done)
         elif isinstance(answer, GapError):
-            settled = self._chats.settle_gap(draft.ticket, draft.participant, draft.device, answer)
-            self._later(self._again(settled, draft, author, sent_text, done, joins), done)
+            self._later(self._chats.settle_gap(draft.ticket, draft.participant, draft.device, answer), done)
         else:
             done(answer, None)
 

@@ -5,6 +5,7 @@ Redis.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import structlog
 
@@ -155,21 +156,20 @@ class Chats:
         """
         return await self._rebuilding.check(ticket)
 
-    async def settle_gap(self, ticket: int, participant: str, device: str, gap: GapError) -> None:
+    async def settle_gap(self, ticket: int, participant: str, device: str, gap: GapError) -> NoReturn:
         """A command's number is not the next one: either one before it is missing, or Redis has forgotten some that SQL
-        has. On return it has them again, and the command can be sent once more.
+        has. The command itself is not executed any more: where its frame came twice, the other may have been answered
+        while this one waited, and its number given away.
 
         Raises:
             GapError: one is missing. A client that is told so gives the numbers behind `last_n` to other commands.
-            UnavailableError: what was missing has arrived meanwhile. The command is not to be executed now: where its
-                frame came twice, the other may have been answered already, and its number given away.
+            UnavailableError: Redis has what it had forgotten again, or what was missing has arrived: ask once more.
         """
         last_n = gap.details["last_n"]
-        if await self._rebuilding.forgot_commands(ticket, participant, device, last_n):
-            return
-        chat = await self.head(ticket)
-        if chat.last_n.get(f"{participant}:{device}", 0) == last_n:
-            raise gap
+        if not await self._rebuilding.forgot_commands(ticket, participant, device, last_n):
+            chat = await self.head(ticket)
+            if chat.last_n.get(f"{participant}:{device}", 0) == last_n:
+                raise gap
         raise UnavailableError(retry_after_ms=100)
 
     async def _is_entry(self, ticket: int, seq: int, entry_id: str) -> bool:

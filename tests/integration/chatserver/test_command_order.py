@@ -74,3 +74,21 @@ async def test_of_a_gap_that_stays_the_last_number_is_told(stage: Backstage) -> 
     answer = await post(stage, ticket, writer, 3)
     assert isinstance(answer, GapError)
     assert answer.details["last_n"] == 1
+
+
+@pytest.mark.anyio
+async def test_second_of_two_frames_is_not_executed_when_the_first_was_answered(
+    stage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number may be another's by then: a number before it was refused, given to the next, and is in SQL."""
+    ticket, writer = await stage.open()
+    look = stage.store.last_n
+
+    async def look_for_long(ticket: int, participant: str, device: str) -> int:
+        await stage.send(writer, ticket, 2, "words 3")
+        await stage.persist()
+        return await look(ticket, participant, device)
+
+    monkeypatch.setattr(stage.store, "last_n", look_for_long)
+    assert type(await post(stage, ticket, writer, 3)) is UnavailableError
+    assert (await stage.live(ticket)).seq == 3
