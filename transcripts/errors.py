@@ -10,6 +10,7 @@
     ├── UnreadableError         a file is not what it should be
     ├── UnknownZoneError        a time zone that is none
     ├── ErasureError            something cannot be erased, or not yet
+    │   └── HeldError           it is on legal hold
     └── ImportLineError         a line of an import cannot be read; names line and field
 
 Messages are for people: one plain sentence, no traceback needed.
@@ -66,6 +67,10 @@ class UnknownZoneError(TranscriptError):
 
 class ErasureError(TranscriptError):
     """It cannot be erased, or not yet."""
+
+
+class HeldError(ErasureError):
+    """It is on legal hold."""
 
 
 class ImportLineError(TranscriptError):

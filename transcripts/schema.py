@@ -184,3 +184,34 @@ accesses = Table(
     Column("how", Text, nullable=False),
     Index("accesses_ticket", "ticket", "at"),
 )
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column("ticket", BigInteger),  # either this
+    Column("customer_id", Text),  # or this
+    Column("reason", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_at", BigInteger, nullable=False),
+    Column("lifted_by", Text),
+    Column("lifted_at", BigInteger),
+    *(
+        Index(
+            f"holds_{column}",
+            column,
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        )
+        for column in ("ticket", "customer_id")
+    ),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("department", Text, primary_key=True),  # '' for any
+    Column("topic", Text, primary_key=True),  # '' for any
+    Column("days", Integer),  # none: for ever
+)

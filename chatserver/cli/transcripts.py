@@ -20,9 +20,11 @@ import click
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.cli import rights
 from chatserver.cli.common import data_option, database, require_installation, settings_of
 from chatserver.cli.erase import erase_command
 from chatserver.cli.progress import progress
+from chatserver.cli.rights import OPERATOR, json_option
 from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
@@ -49,19 +51,17 @@ from transcripts.search import Facets, Scope, Search
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket, ticket_of
 
-OPERATOR = "command line"
-"""Who opened a transcript here, in its list of openings."""
-
-json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
-
 
 @click.group()
 def transcripts() -> None:
-    """The record: import, search, show, export, verify, erase."""
+    """The record: import, search, show, export, verify, hold, retention, erase."""
 
 
 transcripts.add_command(erase_command)
 
+
+transcripts.add_command(rights.hold)
+transcripts.add_command(rights.retention)
 
 # -- import
 

@@ -132,6 +132,7 @@ async def _next_ticket(connection: AsyncConnection) -> int:
 async def _count_on(target: AsyncConnection) -> None:
     """PostgreSQL's own counters do not see the numbers that came with the rows."""
     if is_postgresql(target):
-        await target.execute(
-            text("SELECT setval(pg_get_serial_sequence('accesses', 'id'), max(id)) FROM accesses HAVING max(id) > 0")
-        )
+        for table in ("accesses", "holds"):
+            await target.execute(
+                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} HAVING max(id) > 0")
+            )

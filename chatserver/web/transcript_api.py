@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chatserver.actions import access_code
+from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.clock import now_ms
 from chatserver.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
 from chatserver.model.person import Person
@@ -22,9 +23,11 @@ from chatserver.web.auth import signed_in_agent
 from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
 from chatserver.web.services import Services
 from transcripts.chat import Chat
+from transcripts.database import read
 from transcripts.errors import UnknownZoneError
 from transcripts.export import as_json
 from transcripts.formats import MEDIA_TYPES, file_name, render
+from transcripts.holds import HoldOn, standing
 from transcripts.public_keys import published
 from transcripts.search import Facets, Scope
 from transcripts.store import BY_CUSTOMER, TAKEN, Access
@@ -42,6 +45,12 @@ class OpenView(msgspec.Struct):
     access_code: str
 
 
+class PlaceHold(msgspec.Struct):
+    """Body of a hold."""
+
+    reason: str
+
+
 class TranscriptApi:
     """Handlers of transcripts."""
 
@@ -57,6 +66,8 @@ class TranscriptApi:
             Route("/api/v1/transcripts", self.search, methods=["GET"]),
             Route("/api/v1/transcripts/{ticket}", self.staff_view, methods=["GET"]),
             Route("/api/v1/transcripts/{ticket}/export.{form}", self.staff_export, methods=["GET"]),
+            Route("/api/v1/transcripts/{ticket}/hold", self.place_hold, methods=["PUT"]),
+            Route("/api/v1/transcripts/{ticket}/hold", self.lift_hold, methods=["DELETE"]),
             Route("/.well-known/chat-seal-keys.json", self.seal_keys, methods=["GET"]),
         ]
 
@@ -149,6 +160,28 @@ class TranscriptApi:
         await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent_export", now_ms())
         return await self._file(request, chat, staff=_form(request) != "eml")
 
+    async def place_hold(self, request: Request) -> Response:
+        """Legal hold on a chat, by a supervisor or an administrator."""
+        check_same_origin(request, self._origins)
+        agent, chat = await self._for_supervisors(request)
+        body = await read_body(request, PlaceHold)
+        on = HoldOn(ticket=chat.ticket)
+        await place_hold(self._services.store.engine, on, reason=body.reason, actor=agent.id)
+        return Response(status_code=204)
+
+    async def lift_hold(self, request: Request) -> Response:
+        """The end of a hold; nothing happens where none stands."""
+        check_same_origin(request, self._origins)
+        agent, chat = await self._for_supervisors(request)
+        await lift_hold(self._services.store.engine, HoldOn(ticket=chat.ticket), actor=agent.id)
+        return Response(status_code=204)
+
+    async def _for_supervisors(self, request: Request) -> tuple[Person, Chat]:
+        agent, chat = await self._for_staff(request)
+        if agent.role not in ("supervisor", "admin"):
+            raise NotFoundError("There is no such transcript, or it is not for you.")
+        return agent, chat
+
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
         ticket = _ticket(request)
@@ -198,6 +231,11 @@ class TranscriptApi:
             customer = await services.directory.customer_names(chat.customer_id)
             customer["name"] = chat.customer_name or customer.get("name")
             customer["email"] = chat.customer_email or customer.get("email")
+            async with read(services.store.engine) as connection:
+                on = (HoldOn(ticket=chat.ticket), HoldOn(customer_id=chat.customer_id))
+                shown["holds"] = [
+                    {"reason": one.reason, "at": one.placed_at} for one in await standing(connection, on=on)
+                ]
             shown["customer"] = {name: value for name, value in customer.items() if value is not None}
         return shown
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -216,6 +217,29 @@ def test_an_export_of_another_system_is_recognised(tmp_path: Path) -> None:
     assert [json.loads(line)["external_id"] for line in printed.splitlines()] == ["intercom:471", "intercom:472"]
 
 
+def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
+    def run(*args: str) -> list[str]:
+        return done(chatserver("transcripts", *args, "--data", data)).splitlines()
+
+    ticket = tickets["old-1"]
+    assert run("retention", "set", "--days", "3000") == ["all chats: kept for 3000 days"]
+    assert run("retention", "set", "--topic", "Returns", "--days", "30") == ["topic 'Returns': kept for 30 days"]
+    assert run("hold", "set", "--customer", "external:c-1", "--reason", "case 7")[0].endswith("is held.")
+    (held,) = map(json.loads, run("hold", "list", "--json"))
+    assert (held["reason"], held["placed_by"], held["ticket"]) == ("case 7", "command line", None)
+    (due,) = map(json.loads, run("retention", "preview", "--list", "--json"))
+    assert (due["ticket"], due["days"], due["held"]) == (ticket, 30, True)
+    assert run("hold", "lift", "--customer", held["customer"])
+    assert run("retention", "preview")[-1] == "  due: 1 of topic 'Returns'"
+    assert run("show", str(ticket))  # a preview takes nothing away
+    with sqlite3.connect(data / "chat.db") as db:
+        actions = [row[0] for row in db.execute("SELECT action FROM audit ORDER BY id")]
+    assert actions == ["retention_set", "retention_set", "hold_placed", "hold_lifted"]
+    run("retention", "remove")
+    run("retention", "remove", "--topic", "Returns")
+    assert run("retention", "preview") == ["There are no rules: everything is kept for ever."]
+
+
 def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"entries": [{"role": "customer", "text": "fine"}]}\n{"entries": 7}\n')
@@ -224,6 +248,9 @@ def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Pa
         (("transcripts", "export", "99999999"), "99999999"),
         (("transcripts", "export", str(tickets["old-1"]), "-o", "/proc/x/file.json"), "/proc/x/file.json"),
         (("transcripts", "import", broken), "line 2"),
+        (("transcripts", "hold", "set", "--ticket", "100008", "--reason", "x"), "100008"),
+        (("transcripts", "hold", "lift", "--ticket", str(tickets["old-1"])), "no hold"),
+        (("transcripts", "retention", "remove", "--topic", "Nobody's"), "no rule"),
         (("transcripts", "import", EXPORTS / "zendesk-chat.json", "--from", "intercom"), "line 3: chats[0]: "),
         (("transcripts", "search", "kettle", "--tz", "Mars/Olympus"), "Mars/Olympus"),
     ]
@@ -246,6 +273,8 @@ def test_bad_usage(data: Path) -> None:
         ("transcripts", "export", "100009", "--search", "x", "--data", data),
         ("transcripts", "export", "--search", "x", "--data", data),
         ("transcripts", "export", "100009", "--staff", "--format", "eml", "--data", data),
+        ("transcripts", "hold", "set", "--reason", "x", "--data", data),
+        ("transcripts", "retention", "set", "--data", data),
     ]
     with ThreadPoolExecutor(2) as pool:
         for args, process in zip(cases, pool.map(lambda case: chatserver(*case), cases), strict=True):

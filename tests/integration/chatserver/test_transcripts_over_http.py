@@ -244,6 +244,30 @@ async def test_no_way_in_goes_unrecorded(people: People) -> None:
     assert await by_staff() == 4
 
 
+async def test_only_supervisors_hold_a_chat(people: People) -> None:
+    talk = await ended_talk(people)
+    path, reason = f"/api/v1/transcripts/{talk.ticket}", {"reason": "case 7"}
+    ann, cid, sue = [await people.signed_in(login) for login in ("ann", "cid", "sue")]
+    # Ann reads this chat and is no supervisor.
+    assert (await ann.http.get(path)).json()["transcript"]["holds"] == []
+    assert (await ann.http.get("/api/v1/agent-sessions")).json()["agent"]["role"] == "agent"
+    for nobody in (ann, cid):
+        answers = [await nobody.http.put(f"{path}/hold", json=reason), await nobody.http.delete(f"{path}/hold")]
+        unknown = await nobody.http.put(f"/api/v1/transcripts/{UNKNOWN}/hold", json=reason)
+        assert {(one.status_code, one.text) for one in answers} == {(HTTPStatus.NOT_FOUND, unknown.text)}
+    assert (await people.browser().http.put(f"{path}/hold", json=reason)).status_code == HTTPStatus.UNAUTHORIZED
+    foreign = {"Origin": "https://elsewhere.example"}
+    assert (await sue.http.put(f"{path}/hold", json=reason, headers=foreign)).status_code == HTTPStatus.FORBIDDEN
+    assert (await sue.http.put(f"{path}/hold", json={"reason": " "})).status_code == HTTPStatus.BAD_REQUEST
+    assert (await ann.http.get(path)).json()["transcript"]["holds"] == []
+    assert (await sue.http.put(f"{path}/hold", json=reason)).status_code == HTTPStatus.NO_CONTENT
+    (hold,) = (await ann.http.get(path)).json()["transcript"]["holds"]
+    assert hold["reason"] == "case 7"
+    assert "holds" not in (await view(people.browser(), talk.ticket, talk.opened["access_code"])).text
+    assert (await sue.http.delete(f"{path}/hold")).status_code == HTTPStatus.NO_CONTENT
+    assert (await ann.http.get(path)).json()["transcript"]["holds"] == []
+
+
 async def test_search_finds_what_the_agent_may_see(people: People) -> None:
     word = "quixotic"
     talk = await ended_talk(people, text=f"My {word} parcel")

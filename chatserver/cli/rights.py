@@ -1,0 +1,284 @@
+"""`chatserver transcripts hold | retention`: what must stay, and what goes after a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from chatserver.actions.holding import lift_hold, place_hold
+from chatserver.cli.common import data_option, database, settings_of
+from chatserver.clock import now_ms
+from chatserver.errors import NotFoundError
+from chatserver.stores import audit
+from chatserver.stores.migrate import DEFAULT_SITE
+from chatserver.stores.schema import customers
+from transcripts import retention as keeping
+from transcripts.database import read, write
+from transcripts.holds import HoldOn, standing
+from transcripts.store import Store
+from transcripts.ticket import parse_ticket
+
+OPERATOR = "command line"
+"""Who did it, in the audit and in a transcript's list of openings."""
+
+json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
+ticket_option = click.option("--ticket", metavar="N", help="One chat.")
+customer_option = click.option("--customer", metavar="ID", help="All chats of a customer: our id, or external:ID.")
+
+
+async def customer_of(engine: AsyncEngine, text: str) -> str:
+    """Our id of the customer named on the command line.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    external = text.removeprefix("external:") if text.startswith("external:") else None
+    table = customers.c
+    named = (table.site == DEFAULT_SITE) & (table.external_id == external) if external else table.id == text
+    async with read(engine) as connection:
+        found = await connection.scalar(select(table.id).where(named))
+    if found is None:
+        raise NotFoundError(f"There is no customer {text}.")
+    return str(found)
+
+
+async def _held_by(engine: AsyncEngine, ticket: str | None, customer: str | None) -> HoldOn:
+    if customer is not None:
+        return HoldOn(customer_id=await customer_of(engine, customer))
+    number = parse_ticket(ticket or "")
+    if number is None or await Store(engine).chat(number) is None:
+        raise NotFoundError(f"There is no chat {ticket}.")
+    return HoldOn(ticket=number)
+
+
+# -- legal hold
+
+
+@click.group("hold")
+def hold() -> None:
+    """Legal hold: what is held is neither erased nor ends with retention."""
+
+
+@hold.command("set")
+@ticket_option
+@customer_option
+@click.option("--reason", required=True, help="Such as the number of the case.")
+@data_option
+def hold_set(ticket: str | None, customer: str | None, reason: str, data: Path | None) -> None:
+    """Hold a chat, or all chats of a customer, also later ones."""
+    _one_of(ticket, customer)
+
+    async def run(engine: AsyncEngine) -> None:
+        on = await _held_by(engine, ticket, customer)
+        done = await place_hold(engine, on, reason=reason, actor=OPERATOR)
+        click.echo(f"{_first_upper(on)} is held." if done else f"{_first_upper(on)} was held already.")
+
+    _run(run, data)
+
+
+@hold.command("lift")
+@ticket_option
+@customer_option
+@data_option
+def hold_lift(ticket: str | None, customer: str | None, data: Path | None) -> None:
+    """Lift a hold."""
+    _one_of(ticket, customer)
+
+    async def run(engine: AsyncEngine) -> None:
+        on = await _held_by(engine, ticket, customer)
+        if not await lift_hold(engine, on, actor=OPERATOR):
+            raise NotFoundError(f"There is no hold on {on}.")
+        click.echo(f"{_first_upper(on)} is no longer held.")
+
+    _run(run, data)
+
+
+@hold.command("list")
+@json_option
+@data_option
+def hold_list(as_json_lines: bool, data: Path | None) -> None:
+    """The holds that stand."""
+
+    async def run(engine: AsyncEngine) -> None:
+        async with read(engine) as connection:
+            found = await standing(connection)
+        for one in found:
+            if as_json_lines:
+                _json(
+                    {
+                        "ticket": one.on.ticket,
+                        "customer": one.on.customer_id,
+                        "reason": one.reason,
+                        "placed_by": one.placed_by,
+                        "placed_at": one.placed_at,
+                    }
+                )
+            else:
+                click.echo(f"{one.on}  since {_day(one.placed_at)}  {one.reason}")
+
+    _run(run, data)
+
+
+# -- retention
+
+
+@click.group("retention", invoke_without_command=True)
+@click.pass_context
+def retention(ctx: click.Context) -> None:
+    """How long transcripts are kept; without a command, the rules and what they would erase today."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(preview)
+
+
+department_option = click.option("--department", metavar="D", help="Only chats of this department.")
+topic_option = click.option("--topic", metavar="T", help="Only chats with this topic.")
+
+
+@retention.command("set")
+@department_option
+@topic_option
+@click.option("--days", type=click.IntRange(1, keeping.MOST_DAYS), help="Days after the end of the chat.")
+@click.option("--for-ever", is_flag=True, help="Never erase these.")
+@data_option
+def retention_set(
+    department: str | None, topic: str | None, days: int | None, for_ever: bool, data: Path | None
+) -> None:
+    """Set how long chats are kept; the rule that says most about a chat counts."""
+    if (days is None) != for_ever:
+        raise click.UsageError("Give either --days N or --for-ever.")
+    rule = keeping.Rule(department or None, topic or None, days)
+
+    async def change(connection: AsyncConnection) -> None:
+        await keeping.set_rule(connection, rule)
+        await audit.record(
+            connection, actor=OPERATOR, action="retention_set", subject=_about(rule.department, rule.topic), days=days
+        )
+
+    _run(_in_transaction(change), data)
+    click.echo(_told(rule))
+
+
+@retention.command("remove")
+@department_option
+@topic_option
+@data_option
+def retention_remove(department: str | None, topic: str | None, data: Path | None) -> None:
+    """Remove a rule."""
+    about = _about(department or None, topic or None)
+
+    async def change(connection: AsyncConnection) -> None:
+        if not await keeping.remove_rule(connection, department, topic):
+            raise NotFoundError(f"There is no rule for {about}.")
+        await audit.record(connection, actor=OPERATOR, action="retention_removed", subject=about)
+
+    _run(_in_transaction(change), data)
+    click.echo(f"There is no rule for {about} any more.")
+
+
+@retention.command("preview")
+@click.option("--list", "listed", is_flag=True, help="Each chat.")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="As on this day (UTC) instead of now.")
+@json_option
+@data_option
+def preview(
+    listed: bool = False, day: datetime | None = None, as_json_lines: bool = False, data: Path | None = None
+) -> None:
+    """The rules, and what they would erase; nothing is changed."""
+    now = now_ms() if day is None else int(day.replace(tzinfo=UTC).timestamp() * 1000)
+
+    async def run(engine: AsyncEngine) -> None:
+        async with read(engine) as connection:
+            if listed:
+                after = 0
+                while page := await keeping.due(connection, now, after=after):
+                    for one in page:
+                        _show_due(one, as_json_lines)
+                    after = page[-1].ticket
+                return
+            rules, counts = await keeping.rules(connection), await keeping.count_due(connection, now)
+        if as_json_lines:
+            for rule in rules:
+                _json({"rule": {"department": rule.department, "topic": rule.topic, "days": rule.days}})
+            for department, topic, go, stay in counts:
+                _json({"due": {"department": department, "topic": topic, "chats": go, "held": stay}})
+            return
+        for rule in rules:
+            click.echo(_told(rule))
+        if not rules:
+            click.echo("There are no rules: everything is kept for ever.")
+        for department, topic, go, stay in counts:
+            held = f", {stay} more are held" if stay else ""
+            click.echo(f"  due: {go} of {_about(department, topic)}{held}")
+
+    _run(run, data)
+
+
+def _show_due(one: keeping.Due, as_json_line: bool) -> None:
+    if as_json_line:
+        _json(
+            {
+                "ticket": one.ticket,
+                "department": one.department,
+                "topic": one.topic,
+                "closed_at": one.closed_at,
+                "days": one.days,
+                "held": one.held,
+            }
+        )
+    else:
+        held = "  held" if one.held else ""
+        click.echo(f"#{one.ticket}  closed {_day(one.closed_at)}  {_about(one.department, one.topic)}{held}")
+
+
+# -- small things
+
+
+def _one_of(ticket: str | None, customer: str | None) -> None:
+    if (ticket is None) == (customer is None):
+        raise click.UsageError("Give either --ticket or --customer.")
+
+
+def _run(work: Callable[[AsyncEngine], Awaitable[None]], data: Path | None) -> None:
+    async def run() -> None:
+        async with database(settings_of(data=data)) as engine:
+            await work(engine)
+
+    asyncio.run(run())
+
+
+def _in_transaction(change: Callable[[AsyncConnection], Awaitable[None]]) -> Callable[[AsyncEngine], Awaitable[None]]:
+    async def run(engine: AsyncEngine) -> None:
+        async with write(engine) as connection:
+            await change(connection)
+
+    return run
+
+
+def _about(department: str | None, topic: str | None) -> str:
+    parts = [f"department {department}" if department else "", f"topic {topic!r}" if topic else ""]
+    return ", ".join(part for part in parts if part) or "all chats"
+
+
+def _told(rule: keeping.Rule) -> str:
+    kept = "for ever" if rule.days is None else f"for {rule.days} days"
+    return f"{_about(rule.department, rule.topic)}: kept {kept}"
+
+
+def _first_upper(on: HoldOn) -> str:
+    return str(on)[:1].upper() + str(on)[1:]
+
+
+def _json(fields: dict[str, Any]) -> None:
+    click.echo(msgspec.json.encode(fields).decode())
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,179 @@
+"""What must stay and what goes after a time: legal holds and retention."""
+
+from typing import Any
+
+import pytest
+from record_factories import CUSTOMER, OTHER_TICKET, START, TICKET, make_chat
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from transcripts import holds, retention, schema
+from transcripts.database import read, write
+from transcripts.errors import HeldError
+from transcripts.holds import Hold, HoldOn
+from transcripts.retention import DAY_MS, Rule
+from transcripts.store import Store
+
+pytestmark = pytest.mark.anyio
+
+CHAT, PERSON = HoldOn(ticket=TICKET), HoldOn(customer_id=CUSTOMER)
+
+
+async def keep(
+    store: Store, ticket: int, *, closed_at: int | None = START, state: str = "closed", **opening: Any
+) -> None:
+    await store.append([make_chat(ticket, **opening)])
+    async with write(store.engine) as connection:
+        chat = update(schema.chats).where(schema.chats.c.ticket == ticket)
+        await connection.execute(chat.values(state=state, closed_at=START))
+
+
+async def rule(engine: AsyncEngine, department: str | None, topic: str | None, days: int | None) -> None:
+    async with write(engine) as connection:
+        await retention.set_rule(connection, Rule(department, topic, days))
+
+
+async def due(engine: AsyncEngine, days: float) -> list[int]:
+    async with read(engine) as connection:
+        return [one.ticket for one in await retention.due(connection, START + round(days * DAY_MS)) if not one.held]
+
+
+async def hold(engine: AsyncEngine, on: HoldOn, reason: str = "case 7") -> bool:
+    async with write(engine) as connection:
+        return await holds.place(connection, on, reason=reason, by="sue", at=START)
+
+
+async def lift(engine: AsyncEngine, on: HoldOn) -> bool:
+    async with write(engine) as connection:
+        return await holds.lift(connection, on, by="sue", at=START + 1)
+
+
+async def test_without_a_rule_everything_is_kept(engine: AsyncEngine, store: Store) -> None:
+    await keep(store, TICKET)
+    assert await due(engine, 1_000_000) == []
+
+
+async def test_a_chat_goes_when_its_days_are_over_and_not_before(engine: AsyncEngine, store: Store) -> None:
+    await keep(store, TICKET)
+    await rule(engine, None, None, 30)
+    assert await due(engine, 30) == [TICKET]
+    assert await due(engine, 30 - 1 / DAY_MS) == []
+
+
+@pytest.mark.parametrize("state", ["queued", "active", "waiting", "closing"])
+async def test_only_what_has_ended_goes(engine: AsyncEngine, store: Store, state: str) -> None:
+    await keep(store, TICKET, state=state)
+    await rule(engine, None, None, 1)
+    assert await due(engine, 1000) == []
+
+
+async def test_the_rule_that_says_most_counts(engine: AsyncEngine, store: Store) -> None:
+    chats = {
+        100009: ("support", "Returns"),
+        100014: ("support", "Delivery"),
+        100023: ("billing", "Returns"),
+        100037: ("billing", "Invoice"),
+        100042: (None, None),
+    }
+    for ticket, (department, topic) in chats.items():
+        await keep(store, ticket, department=department, topic=topic)
+    await rule(engine, None, None, 10)
+    await rule(engine, None, "Returns", 20)
+    await rule(engine, "support", None, 30)
+    await rule(engine, "support", "Returns", 40)
+    async with read(engine) as connection:
+        found = {one.ticket: one.days for one in await retention.due(connection, START + 100 * DAY_MS)}
+        rules = await retention.rules(connection)
+    assert found == {100009: 40, 100014: 30, 100023: 20, 100037: 10, 100042: 10}
+    assert rules == [
+        Rule("support", "Returns", 40),
+        Rule("support", None, 30),
+        Rule(None, "Returns", 20),
+        Rule(None, None, 10),
+    ]
+    # For ever is a rule, too, and hides the ones that say less.
+    await rule(engine, "support", "Returns", None)
+    assert await due(engine, 100) == [100014, 100023, 100037, 100042]
+    async with write(engine) as connection:
+        assert await retention.remove_rule(connection, "support", "Returns")
+        assert not await retention.remove_rule(connection, "support", "Returns")
+    assert await due(engine, 30) == [100009, 100014, 100023, 100037, 100042]
+    async with read(engine) as connection:
+        counts = await retention.count_due(connection, START + 15 * DAY_MS)
+    assert set(counts) == {
+        (None, None, 1, 0),
+        ("billing", "Invoice", 1, 0),
+    }  # where NULL sorts is the database's affair
+
+
+async def test_due_chats_come_in_pages(engine: AsyncEngine, store: Store) -> None:
+    for ticket in (TICKET, OTHER_TICKET, 100023):
+        await keep(store, ticket)
+    await rule(engine, None, None, 1)
+    async with read(engine) as connection:
+        now = START + 2 * DAY_MS
+        first = await retention.due(connection, now, limit=2)
+        second = await retention.due(connection, now, after=first[-1].ticket, limit=2)
+    assert [one.ticket for one in first + second] == [TICKET, OTHER_TICKET, 100023]
+
+
+async def test_what_was_erased_is_not_due_again(engine: AsyncEngine, store: Store) -> None:
+    await keep(store, TICKET)
+    await rule(engine, None, None, 1)
+    entries = schema.entries
+    async with write(engine) as connection:
+        await connection.execute(update(entries).where(entries.c.seq != 4).values(salt=None))
+    assert await due(engine, 2) == [TICKET]  # one entry is left
+    async with write(engine) as connection:
+        await connection.execute(update(entries).values(salt=None))
+    assert await due(engine, 2) == []
+
+
+@pytest.mark.parametrize("on", [CHAT, PERSON])
+async def test_what_is_held_stays_until_the_hold_is_lifted(engine: AsyncEngine, store: Store, on: HoldOn) -> None:
+    await keep(store, TICKET)
+    await keep(store, OTHER_TICKET, customer_id="somebody-else")
+    await rule(engine, None, None, 1)
+    assert await hold(engine, on)
+    assert await due(engine, 2) == [OTHER_TICKET]
+    async with read(engine) as connection:
+        assert [one.held for one in await retention.due(connection, START + 2 * DAY_MS)] == [True, False]
+        assert await retention.count_due(connection, START + 2 * DAY_MS) == [("support", "Returns", 1, 1)]
+        await holds.check(connection, [OTHER_TICKET])
+        with pytest.raises(HeldError, match="100009"):
+            await holds.check(connection, [OTHER_TICKET, TICKET])
+    assert await lift(engine, on)
+    assert await due(engine, 2) == [TICKET, OTHER_TICKET]
+    async with read(engine) as connection:
+        await holds.check(connection, [OTHER_TICKET, TICKET])
+
+
+async def test_a_customer_who_is_held_keeps_later_chats(engine: AsyncEngine, store: Store) -> None:
+    await hold(engine, PERSON)
+    await keep(store, TICKET)
+    async with read(engine) as connection:
+        with pytest.raises(HeldError):
+            await holds.check(connection, [TICKET])
+
+
+async def test_two_holds_on_a_chat_are_lifted_one_by_one(engine: AsyncEngine, store: Store) -> None:
+    await keep(store, TICKET)
+    assert await hold(engine, CHAT)
+    assert await hold(engine, PERSON)
+    assert await lift(engine, CHAT)
+    async with read(engine) as connection:
+        with pytest.raises(HeldError):
+            await holds.check(connection, [TICKET])
+
+
+async def test_a_hold_stands_once_and_can_come_back(engine: AsyncEngine) -> None:
+    assert await hold(engine, CHAT)
+    assert not await hold(engine, CHAT, "another")
+    async with read(engine) as connection:
+        assert await holds.standing(connection) == [Hold(CHAT, "case 7", "sue", START)]
+        assert await holds.standing(connection, on=[PERSON]) == []
+    assert await lift(engine, CHAT)
+    assert not await lift(engine, CHAT)
+    assert await hold(engine, CHAT, "another")
+    async with read(engine) as connection:
+        assert [one.reason for one in await holds.standing(connection, on=[CHAT, PERSON])] == ["another"]

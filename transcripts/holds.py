@@ -1,0 +1,92 @@
+"""Legal holds: what is held neither retention nor erasure touches, until the hold is lifted.
+
+A hold is on one chat or on all chats of a customer. Placed and lifted in the caller's transaction, so that the caller's
+record of who did it is written or fails with it. Lifted holds stay in the table.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from transcripts import schema
+from transcripts.errors import HeldError
+
+_holds = schema.holds.c
+_chats = schema.chats.c
+_STANDING = _holds.lifted_at.is_(None)
+
+
+@dataclass(frozen=True)
+class HoldOn:
+    """What a hold is on: exactly one of the two."""
+
+    ticket: int | None = None
+    customer_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"chat #{self.ticket}" if self.ticket is not None else f"customer {self.customer_id}"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold that stands."""
+
+    on: HoldOn
+    reason: str
+    placed_by: str
+    placed_at: int
+
+
+def held() -> ColumnElement[bool]:
+    """Whether a row of `chats` is held, for the WHERE of a question."""
+    on = or_(_holds.ticket == _chats.ticket, _holds.customer_id == _chats.customer_id)
+    return select(_holds.id).where(_STANDING, on).correlate(schema.chats).exists()
+
+
+async def place(connection: AsyncConnection, on: HoldOn, *, reason: str, by: str, at: int) -> bool:
+    """Places a hold; False if one stands already, which is left as it is."""
+    if await connection.scalar(select(_holds.id).where(_STANDING, _is(on))) is not None:
+        return False
+    values = {"ticket": on.ticket, "customer_id": on.customer_id, "reason": reason, "placed_by": by, "placed_at": at}
+    await connection.execute(insert(schema.holds).values(values))
+    return True
+
+
+async def lift(connection: AsyncConnection, on: HoldOn, *, by: str, at: int) -> bool:
+    """Lifts the hold; False if none stands."""
+    done = await connection.execute(update(schema.holds).where(_STANDING, _is(on)).values(lifted_by=by, lifted_at=at))
+    return done.rowcount > 0
+
+
+async def standing(connection: AsyncConnection, *, on: Collection[HoldOn] | None = None) -> list[Hold]:
+    """The holds that stand, the oldest first; with `on` only those on one of these."""
+    question = select(schema.holds).where(_STANDING).order_by(_holds.id)
+    if on is not None:
+        question = question.where(or_(*map(_is, on)))
+    rows = await connection.execute(question)
+    return [_hold(dict(row)) for row in rows.mappings()]
+
+
+async def check(connection: AsyncConnection, tickets: Sequence[int]) -> None:
+    """Nothing of these chats may be taken away while a hold stands. Called in the transaction that would do it.
+
+    Raises:
+        HeldError: names the first one held.
+    """
+    question = select(_chats.ticket).where(_chats.ticket.in_(list(tickets)), held()).order_by(_chats.ticket).limit(1)
+    ticket = await connection.scalar(question)
+    if ticket is not None:
+        raise HeldError(f"chat #{ticket} is on legal hold")
+
+
+def _is(on: HoldOn) -> ColumnElement[bool]:
+    return _holds.ticket == on.ticket if on.ticket is not None else _holds.customer_id == on.customer_id
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    on = HoldOn(ticket=row["ticket"], customer_id=row["customer_id"])
+    return Hold(on=on, reason=row["reason"], placed_by=row["placed_by"], placed_at=row["placed_at"])
