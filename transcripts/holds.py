@@ -71,8 +71,8 @@ async def standing(connection: AsyncConnection, *, on: Collection[HoldOn] | None
     return [_hold(dict(row)) for row in rows.mappings()]
 
 
-async def check(connection: AsyncConnection, tickets: Sequence[int]) -> None:
-    """Nothing of these chats may be taken away while a hold stands. Called in the transaction that would do it.
+async def check(connection: AsyncConnection, tickets: Sequence[int] = (), customers: Sequence[str] = ()) -> None:
+    """Nothing of these may be taken away while a hold stands. Called in the transaction that would do it.
 
     Raises:
         HeldError: names the first one held.
@@ -81,6 +81,9 @@ async def check(connection: AsyncConnection, tickets: Sequence[int]) -> None:
     ticket = await connection.scalar(question)
     if ticket is not None:
         raise HeldError(f"chat #{ticket} is on legal hold")
+    people = select(_holds.customer_id).where(_STANDING, _holds.customer_id.in_(list(customers))).limit(1)
+    if (customer := await connection.scalar(people)) is not None:
+        raise HeldError(f"customer {customer} is on legal hold")
 
 
 def _is(on: HoldOn) -> ColumnElement[bool]:

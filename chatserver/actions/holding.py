@@ -9,6 +9,7 @@ from chatserver.errors import InvalidCommandError
 from chatserver.stores import audit
 from transcripts.database import write
 from transcripts.holds import HoldOn, lift, place
+from transcripts.masking import mask
 
 LONGEST_REASON = 500
 
@@ -19,13 +20,13 @@ async def place_hold(engine: AsyncEngine, on: HoldOn, *, reason: str, actor: str
     Raises:
         InvalidCommandError: no reason, or a long one.
     """
-    reason = " ".join(reason.split())
+    reason = mask(" ".join(reason.split())).text
     if not 0 < len(reason) <= LONGEST_REASON:
         raise InvalidCommandError(f"A hold needs a reason of at most {LONGEST_REASON} characters.")
     async with write(engine) as connection:
         placed = await place(connection, on, reason=reason, by=actor, at=now_ms())
         if placed:
-            await audit.record(connection, actor=actor, action="hold_placed", subject=str(on), reason=reason)
+            await audit.record(connection, actor=actor, action="hold_placed", subject=str(on))
         return placed
 
 

@@ -1,4 +1,6 @@
-"""`chatserver transcripts hold | retention`: what must stay, and what goes after a time."""
+"""`chatserver transcripts hold | retention | export-customer`: what must stay, what goes after a time, what a customer
+takes along.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chatserver.actions.holding import lift_hold, place_hold
+from chatserver.actions.taking_along import write_archive
 from chatserver.cli.common import data_option, database, settings_of
+from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
-from chatserver.errors import NotFoundError
+from chatserver.errors import ConfigError, NotFoundError
 from chatserver.stores import audit
 from chatserver.stores.migrate import DEFAULT_SITE
 from chatserver.stores.schema import customers
@@ -236,6 +240,49 @@ def _show_due(one: keeping.Due, as_json_line: bool) -> None:
     else:
         held = "  held" if one.held else ""
         click.echo(f"#{one.ticket}  closed {_day(one.closed_at)}  {_about(one.department, one.topic)}{held}")
+
+
+# -- all data of a customer
+
+
+@click.command("export-customer")
+@click.argument("customer")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The ZIP file to write.",
+)
+@data_option
+def export_customer(customer: str, output: Path, data: Path | None) -> None:
+    """All data of a customer (our id, or external:ID) as a ZIP file, without anything of staff."""
+
+    async def run(engine: AsyncEngine) -> None:
+        customer_id = await customer_of(engine, customer)
+        partial = output.with_name(output.name + ".part")
+        try:
+            with partial.open("wb") as file, progress("Exporting") as advance:
+                tickets = await write_archive(engine, customer_id, file, on_progress=advance)
+            partial.replace(output)
+        except OSError as exc:
+            raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
+        finally:
+            partial.unlink(missing_ok=True)
+        store, now = Store(engine), now_ms()
+        for ticket in tickets:
+            await store.record_access(ticket, OPERATOR, "export_customer", now)
+        async with write(engine) as connection:
+            await audit.record(
+                connection,
+                actor=OPERATOR,
+                action="customer_exported",
+                subject=str(HoldOn(customer_id=customer_id)),
+                chats=len(tickets),
+            )
+        click.echo(f"{output}: {len(tickets)} chat{'' if len(tickets) == 1 else 's'}")
+
+    _run(run, data)
 
 
 # -- small things

@@ -62,6 +62,7 @@ transcripts.add_command(erase_command)
 
 transcripts.add_command(rights.hold)
 transcripts.add_command(rights.retention)
+transcripts.add_command(rights.export_customer)
 
 # -- import
 

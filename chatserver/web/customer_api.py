@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from chatserver.errors import NotFoundError, RateLimitedError
+from chatserver.actions.taking_along import write_archive
+from chatserver.clock import now_ms
+from chatserver.errors import NotFoundError, RateLimitedError, UnauthenticatedError
 from chatserver.ids import new_token
 from chatserver.stores.secrets import PASS_SECONDS, PassHolder
 from chatserver.web.auth import CUSTOMER_SECONDS, customer_of_token, pass_holder
-from chatserver.web.requests import address_prefix, check_same_origin, read_body
+from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
 from chatserver.web.services import Services
 
 SESSIONS_PER_MINUTE = 120  # of one address prefix: a whole office may open the shop at once
 PROBLEMS_PER_MINUTE = 30
 PASSES_PER_MINUTE = 1_200  # of one person: many tabs, a flaky network, a bot with hundreds of connections
+EXPORTS_PER_HOUR = 5  # of one person: each reads all of their chats
+EXPORT_IN_MEMORY = 4_000_000  # bytes; a larger file waits on the disk
 
 log = structlog.get_logger()
 
@@ -53,6 +59,7 @@ class CustomerApi:
         """Paths under /api/v1."""
         return [
             Route("/api/v1/customer-sessions", self.new_session, methods=["POST"]),
+            Route("/api/v1/customer-sessions/export.zip", self.export, methods=["GET"]),
             Route("/api/v1/passes", self.new_pass, methods=["POST"]),
             Route("/api/v1/widget-problems", self.problem, methods=["POST", "OPTIONS"]),
         ]
@@ -100,6 +107,21 @@ class CustomerApi:
         await self._services.secrets.take("pass", holder.person_id, limit=PASSES_PER_MINUTE, seconds=60)
         token = await self._services.secrets.new_pass(holder)
         return _json({"pass": token, "expires_in_ms": PASS_SECONDS * 1000})
+
+    async def export(self, request: Request) -> Response:
+        """All data of the customer of the token."""
+        services, customer = self._services, await customer_of_token(bearer(request), self._services)
+        if customer is None:
+            raise UnauthenticatedError
+        await services.secrets.take("customer-export", customer["sub"], limit=EXPORTS_PER_HOUR, seconds=3600)
+        with tempfile.SpooledTemporaryFile(max_size=EXPORT_IN_MEMORY) as file:
+            tickets = await write_archive(services.store.engine, customer["sub"], file)
+            now = now_ms()
+            for ticket in tickets:
+                await services.store.record_access(ticket, "customer", "export", now)
+            file.seek(0)
+            headers = {"Content-Disposition": 'attachment; filename="my-chats.zip"', "Cache-Control": "no-store"}
+            return Response(file.read(), media_type="application/zip", headers=headers)
 
     async def problem(self, request: Request) -> Response:
         """Why a widget stays blank: a sentence for the browser's console, the same in our log. Any site may ask."""

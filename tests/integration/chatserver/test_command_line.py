@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -217,6 +218,17 @@ def test_an_export_of_another_system_is_recognised(tmp_path: Path) -> None:
     assert [json.loads(line)["external_id"] for line in printed.splitlines()] == ["intercom:471", "intercom:472"]
 
 
+def test_all_data_of_a_customer(tickets: dict[str, int], data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "sam.zip"
+    printed = done(chatserver("transcripts", "export-customer", "external:c-1", "-o", file, "--data", data))
+    assert printed == f"{file}: 1 chat\n"
+    with zipfile.ZipFile(file) as archive:
+        assert json.loads(archive.read("customer.json"))["email"] == "sam@example.com"
+        export = json.loads(archive.read(f"transcripts/chat-{tickets['old-1']}.json"))
+    assert "The kettle whistles off key." in [entry.get("text") for entry in export["entries"]]
+    assert {path.name for path in tmp_path.iterdir()} == {"sam.zip"}
+
+
 def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
     def run(*args: str) -> list[str]:
         return done(chatserver("transcripts", *args, "--data", data)).splitlines()
@@ -233,7 +245,9 @@ def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
     assert run("retention", "preview")[-1] == "  due: 1 of topic 'Returns'"
     assert run("show", str(ticket))  # a preview takes nothing away
     with sqlite3.connect(data / "chat.db") as db:
-        actions = [row[0] for row in db.execute("SELECT action FROM audit ORDER BY id")]
+        actions = [
+            row[0] for row in db.execute("SELECT action FROM audit WHERE action <> 'customer_exported' ORDER BY id")
+        ]
     assert actions == ["retention_set", "retention_set", "hold_placed", "hold_lifted"]
     run("retention", "remove")
     run("retention", "remove", "--topic", "Returns")
@@ -248,6 +262,7 @@ def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Pa
         (("transcripts", "export", "99999999"), "99999999"),
         (("transcripts", "export", str(tickets["old-1"]), "-o", "/proc/x/file.json"), "/proc/x/file.json"),
         (("transcripts", "import", broken), "line 2"),
+        (("transcripts", "export-customer", "external:nobody", "-o", tmp_path / "x.zip"), "external:nobody"),
         (("transcripts", "hold", "set", "--ticket", "100008", "--reason", "x"), "100008"),
         (("transcripts", "hold", "lift", "--ticket", str(tickets["old-1"])), "no hold"),
         (("transcripts", "retention", "remove", "--topic", "Nobody's"), "no rule"),

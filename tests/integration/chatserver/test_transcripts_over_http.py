@@ -1,6 +1,8 @@
 """Transcripts over HTTP: by ticket number and access code, and for staff by department."""
 
+import io
 import json
+import zipfile
 from email import message_from_bytes
 from http import HTTPStatus
 from typing import Any
@@ -242,6 +244,44 @@ async def test_no_way_in_goes_unrecorded(people: People) -> None:
     # Further pages of what is open are not another opening.
     await (await people.signed_in("sue")).http.get(f"{path}?after=2")
     assert await by_staff() == 4
+
+
+async def test_a_customer_takes_all_of_their_own_data_along(people: People) -> None:
+    path = "/api/v1/customer-sessions/export.zip"
+    mine, other = await ended_talk(people, text="Mine alone"), await ended_talk(people, text="Somebody else's")
+
+    async def fetch(token: str | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return await people.browser().http.get(path, headers=headers)
+
+    assert (await fetch(None)).status_code == HTTPStatus.UNAUTHORIZED
+    assert (await fetch("nonsense")).status_code == HTTPStatus.UNAUTHORIZED
+    # A member of staff has no customer's data, and the view of one chat opens no more than that chat.
+    assert (await (await people.signed_in("sue")).http.get(path)).status_code == HTTPStatus.UNAUTHORIZED
+    view_token = (await view(people.browser(), mine.ticket, mine.opened["access_code"])).json()["view_token"]
+    assert (await fetch(view_token)).status_code == HTTPStatus.UNAUTHORIZED
+    answer = await fetch(mine.customer.welcome["customer_token"])
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        names = set(archive.namelist())
+        whole = b"".join(archive.read(name) for name in names).decode()
+        export = json.loads(archive.read(f"transcripts/chat-{mine.ticket}.json"))
+    assert names == {
+        "README.txt",
+        "customer.json",
+        "preferences.json",
+        "inbox.json",
+        "openings.json",
+        f"transcripts/chat-{mine.ticket}.json",
+    }
+    keys = (await people.browser().http.get("/.well-known/chat-seal-keys.json")).json()["keys"]
+    assert verify(export, {one["key_id"]: bytes.fromhex(one["public_key"]) for one in keys}).ok
+    assert "Mine alone" in whole
+    for hidden in (SECRET, str(other.ticket), "Somebody else's"):
+        assert hidden not in whole
+    accesses = (await view(people.browser(), mine.ticket, mine.opened["access_code"])).json()["transcript"]["accesses"]
+    assert ("customer", "download") in {(one["by"], one["how"]) for one in accesses}
 
 
 async def test_only_supervisors_hold_a_chat(people: People) -> None:

@@ -156,6 +156,14 @@ async def test_a_customer_who_is_held_keeps_later_chats(engine: AsyncEngine, sto
             await holds.check(connection, [TICKET])
 
 
+async def test_a_customer_who_is_held_is_kept_without_any_chat(engine: AsyncEngine) -> None:
+    await hold(engine, PERSON)
+    async with read(engine) as connection:
+        await holds.check(connection, customers=["somebody-else"])
+        with pytest.raises(HeldError, match=CUSTOMER):
+            await holds.check(connection, customers=["somebody-else", CUSTOMER])
+
+
 async def test_two_holds_on_a_chat_are_lifted_one_by_one(engine: AsyncEngine, store: Store) -> None:
     await keep(store, TICKET)
     assert await hold(engine, CHAT)
