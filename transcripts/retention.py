@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from transcripts import schema
+from transcripts.erasure.rules import NOT_SAID
 from transcripts.holds import held
 
 DAY_MS = 86_400_000
@@ -113,8 +114,8 @@ def _over(days: ColumnElement[int], now: int) -> ColumnElement[bool]:
 
 
 def _says_something() -> ColumnElement[bool]:
-    """What was erased has no salt any more; the entry that says so has one."""
+    """Whether an erasure would find anything."""
     left = select(_entries.seq).where(
-        _entries.ticket == _chats.ticket, _entries.salt.is_not(None), _entries.kind != "redacted"
+        _entries.ticket == _chats.ticket, _entries.erased_at.is_(None), _entries.kind.not_in(NOT_SAID)
     )
     return left.correlate(schema.chats).exists()

@@ -1,4 +1,4 @@
-"""`chatserver transcripts`: import, search, show, export, verify; `erase` is in erase.py."""
+"""`chatserver transcripts`: import, search, show, export, verify. `erase` is in erase.py, other rights in rights.py."""
 
 from __future__ import annotations
 
@@ -58,8 +58,6 @@ def transcripts() -> None:
 
 
 transcripts.add_command(erase_command)
-
-
 transcripts.add_command(rights.hold)
 transcripts.add_command(rights.retention)
 transcripts.add_command(rights.export_customer)

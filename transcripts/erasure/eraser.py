@@ -23,6 +23,7 @@ from transcripts.erasure.database import database_files, holds
 from transcripts.erasure.places import Look, Place
 from transcripts.erasure.rules import ENTRIES, RECORD, Rule, Subject, samples_of
 from transcripts.errors import ErasureError
+from transcripts.holds import check as check_holds
 from transcripts.ids import new_id
 from transcripts.seal import Sealer
 from transcripts.search import Search
@@ -67,8 +68,10 @@ class Eraser:
 
         Raises:
             ErasureError: a chat or an entry that is not there, or a chat that has not ended.
+            HeldError: a chat or a customer on legal hold.
         """
         async with read(self._engine) as connection:
+            await check_holds(connection, subject.tickets, subject.customers)
             for ticket in subject.tickets:
                 await _ended(connection, ticket)
             await _all_there(connection, subject)
@@ -133,6 +136,7 @@ class Eraser:
         alone = Subject((ticket,), subject.entries)
         async with write(self._engine) as connection:
             chat = await _ended(connection, ticket, lock=True)
+            await check_holds(connection, (ticket,))  # once more: it may have been placed since we looked
             bodies = await _bodies(connection, subject, ticket)
             if bodies:
                 entries = _redacted(chat, bodies, self._now())
@@ -147,6 +151,7 @@ class Eraser:
 
     async def _erase_people(self, subject: Subject) -> None:
         async with write(self._engine) as connection:
+            await check_holds(connection, customers=subject.customers)
             await self._apply(connection, Subject(customers=subject.customers, emails=subject.emails))
 
     async def _apply(self, connection: AsyncConnection, subject: Subject) -> None:

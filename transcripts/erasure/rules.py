@@ -104,6 +104,9 @@ KEPT: Mapping[str, str] = {
     "attachments": "id ticket seq created_at",
     "seals": "number ticket from_seq to_seq public_root full_root prev_seal sealed_at key_id signature digest",
     "seal_chain": "id number digest",
+    # Why something must stay, and how long what stays: the operator's words, none of the customer's.
+    "holds": "id ticket customer_id reason placed_by placed_at lifted_by lifted_at",
+    "retention": "department topic days",
     "accesses": "id ticket at who how",  # ids; the log of who looked is somebody's right, too
 }
 """Columns that hold nothing a person said or is called, by table."""

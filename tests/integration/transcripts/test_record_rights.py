@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from transcripts import holds, retention, schema
 from transcripts.database import read, write
+from transcripts.erasure import Eraser, Plan, Subject
 from transcripts.errors import HeldError
 from transcripts.holds import Hold, HoldOn
 from transcripts.retention import DAY_MS, Rule
+from transcripts.seal import Sealer, SealKey
 from transcripts.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -120,13 +122,48 @@ async def test_due_chats_come_in_pages(engine: AsyncEngine, store: Store) -> Non
 async def test_what_was_erased_is_not_due_again(engine: AsyncEngine, store: Store) -> None:
     await keep(store, TICKET)
     await rule(engine, None, None, 1)
-    entries = schema.entries
-    async with write(engine) as connection:
-        await connection.execute(update(entries).where(entries.c.seq != 4).values(salt=None))
-    assert await due(engine, 2) == [TICKET]  # one entry is left
-    async with write(engine) as connection:
-        await connection.execute(update(entries).values(salt=None))
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(32)))
+    await sealer.seal_many([TICKET])
+    await Eraser(engine, sealer).erase(Subject((TICKET,), (2,)))
+    assert await due(engine, 2) == [TICKET]  # the rest of it is left
+    await Eraser(engine, sealer).erase(Subject((TICKET,)))
     assert await due(engine, 2) == []
+
+
+@pytest.mark.parametrize("on", [CHAT, PERSON])
+async def test_what_is_held_is_not_erased(engine: AsyncEngine, store: Store, on: HoldOn) -> None:
+    await keep(store, TICKET)
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(32)))
+    await sealer.seal_many([TICKET])
+    await hold(engine, on)
+    eraser = Eraser(engine, sealer)
+    for subject in (Subject((TICKET,)), Subject((TICKET,), (2,)), Subject((TICKET,), customers=(CUSTOMER,))):
+        with pytest.raises(HeldError):
+            await eraser.plan(subject)
+        with pytest.raises(HeldError):
+            await eraser.erase(subject)
+    assert all(one.erased_at is None for one in await store.entries(TICKET, staff=True))
+    await lift(engine, on)
+    assert (await eraser.erase(Subject((TICKET,)))).chats[0].ticket == TICKET
+
+
+async def test_a_hold_that_comes_while_an_erasure_begins_is_in_time(
+    engine: AsyncEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(store, TICKET)
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(32)))
+    await sealer.seal_many([TICKET])
+    plan = Eraser.plan
+
+    async def planned(self: Eraser, subject: Subject) -> Plan:
+        found = await plan(self, subject)
+        await hold(engine, CHAT)
+        return found
+
+    monkeypatch.setattr(Eraser, "plan", planned)
+    with pytest.raises(HeldError):
+        await Eraser(engine, sealer).erase(Subject((TICKET,)))
+    assert all(one.erased_at is None for one in await store.entries(TICKET, staff=True))
 
 
 @pytest.mark.parametrize("on", [CHAT, PERSON])
