@@ -104,7 +104,6 @@ class Eraser:
         for place in self._places:
             await place.erase(subject.tickets)
         await self._sealer.seal_many(subject.tickets)
-        await self._search.remove(subject.tickets)
         await self._search.index(subject.tickets)
         looks = await self._cleaned(samples)
         return await self._certificate(plan, samples, looks)
