@@ -135,6 +135,18 @@ class Store:
         async with read(self._engine) as connection:
             return await connection.scalar(question) or 0
 
+    async def entry_of_command(self, ticket: int, participant_id: str, device: str, n: int) -> Entry | None:
+        """What this command of the device became, or None. One command is one entry, for ever."""
+        question = select(schema.entries).where(
+            _entries.ticket == ticket,
+            _entries.participant_id == participant_id,
+            _entries.device == device,
+            _entries.n == n,
+        )
+        async with read(self._engine) as connection:
+            row = (await connection.execute(question)).mappings().first()
+            return entry_of(row) if row else None
+
     async def ticket_of_key(self, customer_id: str, chat_key: str) -> int | None:
         """The chat this customer opened with this key, or None. One key names one chat, for ever."""
         question = select(_chats.ticket).where(_chats.customer_id == customer_id, _chats.chat_key == chat_key)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+import structlog
+
 from chatserver.actions.author import Author
 from chatserver.actions.text import TextCleaner
 from chatserver.broker.draft import Draft
@@ -26,6 +28,8 @@ from chatserver.wire.commands import PostMessage, PostNote
 # Called once with the entry and the text as stored (None where it is the one that was sent), or with the reason why
 # not.
 Done = Callable[[Accepted | ChatError, str | None], None]
+
+log = structlog.get_logger()
 
 
 class Messages:
@@ -144,6 +148,9 @@ class Messages:
             await work
         except ChatError as error:
             done(error, None)
+        except Exception:
+            log.exception("message.failed")
+            done(UnavailableError(retry_after_ms=1_000), None)  # who waits for it would wait for ever
 
     async def _again(
         self,

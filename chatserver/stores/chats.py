@@ -115,22 +115,17 @@ class Chats:
             ConflictError: what was executed under this `n` says something else.
             UnavailableError: the record does not have it yet.
         """
-        ticket, command = draft.ticket, (draft.participant, draft.device, draft.n)
         try:
-            chat, after = await self.store.chat(ticket), 0
-            while chat and (entries := await self.store.entries(ticket, after=after, limit=1_000, staff=True)):
-                for entry in entries:
-                    if (entry.participant_id, entry.device, entry.n) == command:
-                        if entry.kind != draft.kind or (entry.text != draft.text and not entry.erased_at):
-                            raise ConflictError
-                        event = event_of_entry(entry, chat.epoch)
-                        return Accepted(
-                            entry.seq, entry.prev, chat.epoch, entry.at, entry.entry_id, dup=True, event=event
-                        )
-                after = entries[-1].seq
+            chat = await self.store.chat(draft.ticket)
+            entry = await self.store.entry_of_command(draft.ticket, draft.participant, draft.device, draft.n)
         except StoreUnavailableError as exc:
             raise UnavailableError(retry_after_ms=2_000) from exc
-        raise UnavailableError(retry_after_ms=1_000)
+        if chat is None or entry is None:
+            raise UnavailableError(retry_after_ms=1_000)
+        if entry.kind != draft.kind or (entry.text != draft.text and not entry.erased_at):
+            raise ConflictError
+        event = event_of_entry(entry, chat.epoch)
+        return Accepted(entry.seq, entry.prev, chat.epoch, entry.at, entry.entry_id, dup=True, event=event)
 
     async def rebase(self, ticket: int) -> None:
         """Fills the chat's keys from SQL, under a new epoch (`Rebuilding.rebase`).

@@ -278,14 +278,14 @@ def _striking(
 
 
 KINDS = [
-    Kind("kill -9 of a node", Lane.NODES, kill_node, from_begin=True, pause=3),
-    Kind("node stopped, shortly", Lane.NODES, stop_node_shortly, pause=3),
-    Kind("node stopped beyond its lease", Lane.NODES, stop_node_beyond_lease, pause=3),
-    Kind("rolling restart", Lane.DEPLOYS, rolling_restart, from_begin=True, pause=3),
-    Kind("kill -9 of workers", Lane.RECORD, kill_worker, hinders=True, from_begin=True),
-    Kind("worker stopped beyond its lease", Lane.RECORD, stop_worker_beyond_lease, hinders=True),
-    Kind("SQL locked", Lane.RECORD, lock_sql, hinders=True),
-    Kind("disk of SQL full", Lane.RECORD, fill_disk, hinders=True),
+    Kind("kill -9 of a node", Lane.NODES, kill_node, from_begin=True, pause=5),
+    Kind("node stopped, shortly", Lane.NODES, stop_node_shortly, pause=5),
+    Kind("node stopped beyond its lease", Lane.NODES, stop_node_beyond_lease, pause=5),
+    Kind("rolling restart", Lane.DEPLOYS, rolling_restart, from_begin=True, pause=6),
+    Kind("kill -9 of workers", Lane.RECORD, kill_worker, hinders=True, from_begin=True, pause=2),
+    Kind("worker stopped beyond its lease", Lane.RECORD, stop_worker_beyond_lease, hinders=True, pause=2),
+    Kind("SQL locked", Lane.RECORD, lock_sql, hinders=True, pause=2),
+    Kind("disk of SQL full", Lane.RECORD, fill_disk, hinders=True, pause=2),
     Kind("kill -9 of Valkey", Lane.REDIS, kill_valkey, loses="everysec", hinders=True, pause=7),
     Kind("FLUSHALL", Lane.REDIS, flush, loses="always", pause=7),
     Kind("failover that lost the tail", Lane.REDIS, fail_over, loses="always", hinders=True, pause=7),

@@ -92,3 +92,15 @@ async def test_second_of_two_frames_is_not_executed_when_the_first_was_answered(
     monkeypatch.setattr(stage.store, "last_n", look_for_long)
     assert type(await post(stage, ticket, writer, 3)) is UnavailableError
     assert (await stage.live(ticket)).seq == 3
+
+
+@pytest.mark.anyio
+async def test_what_fails_unforeseen_is_answered(stage: Backstage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets no answer waits for it, and so does a process that wants to end."""
+    ticket, writer = await stage.open()
+
+    async def look(ticket: int, participant: str, device: str) -> int:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(stage.store, "last_n", look)
+    assert type(await asyncio.wait_for(post(stage, ticket, writer, 3), 10)) is UnavailableError
