@@ -5,9 +5,10 @@ Messages and replies are freed when the last reference goes: nothing of them is 
 and again, and at all connections now and then: 12 to 20 µs a message, a quarter of what a web process did. A worker's
 batch is thousands that live for a moment.
 
-What needs it are ended connections (a session and its socket know each other) and failed tasks. So all generations are
-looked at after 200,000 containers more, where Python does it after 70,000; both wait, then, until a quarter has come
-to what there was at the last time. More would let the dead pile up.
+What needs it are failed tasks, and what libraries leave: an ended connection is freed at once, too
+(tests/unit/chatserver/test_ended_connections.py). So all generations are looked at after 200,000 containers more, where
+Python does it after 70,000; both wait, then, until a quarter has come to what there was at the last time. More would
+let the dead pile up.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from chatserver.config import Settings
 from chatserver.errors import ChatError, ConfigError
 from chatserver.garbage import look_seldom
 from chatserver.keys import Keys
+from chatserver.web.http_protocol import HttpProtocol
 from chatserver.web.uvicorn_socket import SocketProtocol
 from chatserver.worker.worker import Worker
 
@@ -111,6 +112,7 @@ def serve_web(
     app = create_app(settings, keys, redis_url=redis_url)
     config = uvicorn.Config(
         app,
+        http=HttpProtocol,
         ws=partial(SocketProtocol, app.door),  # type: ignore[arg-type]  # called like a class
         lifespan="on",
         log_config=None,

@@ -34,10 +34,11 @@ class AsgiTransport:
         self._bytes = 0
         self._taken = 0  # frames, ever
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
         self._close_with: tuple[int, str] | None = None
         self._wake = asyncio.Event()
         self._reader = asyncio.current_task()
-        self.writer = asyncio.create_task(self._write(), name="socket writer")
+        self._writer: asyncio.Task[None] | None = asyncio.create_task(self._write(), name="socket writer")
 
     def send(self, data: bytes, *, binary: bool) -> None:
         if self._close_with:
@@ -65,22 +66,26 @@ class AsgiTransport:
 
     def stop(self) -> None:
         """The connection is gone."""
-        self.writer.cancel()
-        if self._stall_timer:
-            self._stall_timer.cancel()
+        if self._writer:
+            self._writer.cancel()
+        self.on_stalled = self._reader = self._writer = None  # they know us: freed now, not by the garbage collector
+        for timer in (self._stall_timer, self._abort_timer):
+            if timer:
+                timer.cancel()
 
     def _end(self, code: int, reason: str, seconds: float) -> None:
         if self._close_with is None:
             self._close_with = code, reason
             self._wake.set()
             # To close is to wait until the peer has taken what lies before the close frame: perhaps for ever.
-            asyncio.get_running_loop().call_later(seconds, self._abort)
+            self._abort_timer = asyncio.get_running_loop().call_later(seconds, self._abort)
 
     def _abort(self) -> None:
         # ASGI knows no abort: the writer may hang on a peer that does not read. Both tasks end, and the server drops
         # the connection.
         self._frames.clear()
-        self.writer.cancel()
+        if self._writer:
+            self._writer.cancel()
         if self._reader:
             self._reader.cancel()
 

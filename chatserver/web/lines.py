@@ -50,6 +50,7 @@ class Lines:
         """The connection is gone: what still waits is not executed."""
         self._closed = True
         self.waiting.clear()
+        del self._begin, self._run, self._refuse  # whoever made us is in them
 
     def _execute(self, command: Command, ticket: int) -> None:
         work = self._begin(command)

@@ -105,6 +105,8 @@ class PicowsSocket(WSListener):
 
     def pause_writing(self) -> None:
         self.slow = True
+        if self._over:
+            return
         self._left = self._tcp.get_write_buffer_size()
         self._stall_timer = asyncio.get_running_loop().call_later(STALL_SECONDS, self._look)
 
@@ -252,12 +254,13 @@ class PicowsSocket(WSListener):
     def _end(self) -> None:
         """The peer is gone, or what it says does not count any more."""
         if not self._over:
-            self._over = True
+            self._over = self.closing = True
             self._drop()
             for timer in (self._stall_timer, self._abort_timer):
                 if timer:
                     timer.cancel()
             self._session.on_closed()
+            del self._session  # which knows us: freed now, and not when the garbage collector comes
 
 
 def _may_be_sent(code: int) -> bool:

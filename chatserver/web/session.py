@@ -138,9 +138,11 @@ class Session:
             if self._signal():
                 self._signalled(command)
         elif isinstance(command, commands.Detach):
+            self._count_signal()
             self._services.hub.detach(self._connection, command.ticket)
             self._reply(Ack(id=command.id, ticket=command.ticket))
         elif isinstance(command, commands.Unwatch):
+            self._count_signal()
             self._services.hub.unwatch(self._connection, command.topic)
             self._reply(Ack(id=command.id, topic=command.topic))
         elif isinstance(command, commands.Watch):
@@ -232,10 +234,18 @@ class Session:
         """Counts what has no rate of its own: signs of life, and commands that cannot be executed. Whether it is not
         too much; nobody is told, but who goes on is closed.
         """
-        if not self._signals.take(time.monotonic()):
-            return True
-        self._refused(self._signals)
-        return False
+        return not self._take_signal()
+
+    def _count_signal(self) -> None:
+        """The same for what is answered, and costs so little that it does not count as a command."""
+        if wait := self._take_signal():
+            raise RateLimitedError(retry_after_ms=wait)
+
+    def _take_signal(self) -> int:
+        wait = self._signals.take(time.monotonic())
+        if wait:
+            self._refused(self._signals)
+        return wait
 
     def _refused(self, meter: Meter) -> None:
         if meter.refused > ABUSE_REFUSALS:

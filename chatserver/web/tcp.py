@@ -32,7 +32,8 @@ class Tcp:
     def __init__(self, transport: asyncio.Transport, protocol: asyncio.BaseProtocol) -> None:
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._transport, self._protocol = transport, protocol
+        self._transport = transport
+        self._protocol: asyncio.BaseProtocol | None = protocol
         self._on_end: Callable[[], None] | None = None
         self._ending = False
         self.abort, self.get_extra_info = transport.abort, transport.get_extra_info
@@ -42,6 +43,10 @@ class Tcp:
     def before_end(self, call: Callable[[], None]) -> None:
         """Has this called as soon as `close` is, also when picows does it."""
         self._on_end = call
+
+    def forget(self) -> None:
+        """The connection is gone: nobody is held any more."""
+        self._protocol = self._on_end = None
 
     def close(self) -> None:
         """Sends what is there, then FIN; ends when the peer does the same, at the latest after END_SECONDS.
@@ -60,7 +65,7 @@ class Tcp:
             self._on_end = None
 
     def _drop_input(self) -> None:
-        if not self._transport.is_closing():
+        if self._protocol and not self._transport.is_closing():
             self._transport.set_protocol(_Dropping(self._protocol))
             self._transport.write_eof()
 

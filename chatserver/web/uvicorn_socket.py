@@ -63,6 +63,7 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc]  # see above
     def connection_lost(self, exc: Exception | None) -> None:
         self._server_state.connections.discard(self)
         super().connection_lost(exc)
+        self._tcp.forget()
 
     def data_received(self, data: bytes) -> None:
         """The upgrade request, once."""

@@ -85,7 +85,14 @@ async def test_signs_of_life_are_free(people: People) -> None:
         await agent.until("pong")
 
 
-FOR_NOTHING = [{"op": "ping"}, {"op": "typing", "ticket": 100_009}, {"op": "dance"}, {"op": "pull"}]
+FOR_NOTHING = [
+    {"op": "ping"},
+    {"op": "typing", "ticket": 100_009},
+    {"op": "dance"},
+    {"op": "pull"},
+    {"op": "detach", "id": 1, "ticket": 100_009},
+    {"op": "unwatch", "id": 1, "topic": "department:nowhere"},
+]
 
 
 @pytest.mark.parametrize("frame", FOR_NOTHING, ids=lambda frame: str(frame["op"]))
