@@ -20,18 +20,24 @@ class HttpProtocol(HttpToolsProtocol):
     """Give it to uvicorn as `http=`."""
 
     _patience: asyncio.TimerHandle | None = None
+    _begun = False  # something of a head is here
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         self._wait()
 
-    def on_message_begin(self) -> None:
-        """The first byte of a request: on a connection that is used again, nobody waits yet."""
-        super().on_message_begin()
-        self._wait()
+    def data_received(self, data: bytes) -> None:
+        """Between two requests, whatever comes counts as the head of the next: an empty line ends the time for which
+        uvicorn lets a connection rest, and begins nothing.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            self._begun = True
+            self._wait()
+        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        self._begun = False
         self._wait_no_longer()
         super().on_headers_complete()
 
@@ -56,6 +62,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._patience = None
 
     def _too_late(self) -> None:
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._begun:  # browsers connect ahead of need, and would take our 408 for the answer to what they ask later
             self.transport.write(_TOO_LATE)
-            self.transport.close()
+        self.transport.close()

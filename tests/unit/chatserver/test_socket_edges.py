@@ -197,7 +197,7 @@ async def test_asgi_peer_that_is_slow_is_not_stalled() -> None:
     transport.stop()
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: shop.example\r\nCookie: a=b"])
+@pytest.mark.parametrize("said", [b"\r\n", b"GET / HT", b"GET / HTTP/1.1\r\nHost: shop.example\r\nCookie: a=b"])
 async def test_head_that_does_not_come_is_not_waited_for(
     port: int, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,13 +212,24 @@ async def test_head_that_does_not_come_is_not_waited_for(
         await writer.wait_closed()
 
 
-async def test_head_of_a_second_request_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connection_without_a_word_ends_without_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(PATIENCE):
+        assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("said", [b"GET / HT", b"\r\n"])
+async def test_head_of_a_second_request_is_not_waited_for(
+    port: int, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
     async with asyncio.timeout(PATIENCE):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
-        writer.write(b"GET / HT")
+        writer.write(said)
         while b"HTTP/1.1 408 " not in (piece := await reader.read(4096)):
             assert piece, "it was closed without a word"
     writer.close()
