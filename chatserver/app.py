@@ -43,6 +43,7 @@ from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
 from chatserver.web.customer_api import CustomerApi
 from chatserver.web.door import Door
 from chatserver.web.error_mapping import HANDLERS
+from chatserver.web.own_chats_api import OwnChatsApi
 from chatserver.web.pages import Pages
 from chatserver.web.services import Services
 from chatserver.web.transcript_api import TranscriptApi
@@ -105,13 +106,15 @@ class ChatServer:
         secure = settings.public_origins[0].startswith("https:")
         self.door = Door(self.services, origins)
         self._socket = SocketApp(self.door)
+        transcripts = TranscriptApi(self.services, origins)
         self._http = Starlette(
             routes=[
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
                 *CustomerApi(self.services, origins).routes(),
                 *AgentApi(self.services, origins, secure=secure).routes(),
-                *TranscriptApi(self.services, origins).routes(),
+                *transcripts.routes(),
+                *OwnChatsApi(self.services, origins, transcripts).routes(),
                 *Pages(self.services, origins=settings.public_origins, shows_demo=settings.shows_demo).routes(),
             ],
             exception_handlers=HANDLERS,

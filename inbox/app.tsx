@@ -1,69 +1,74 @@
-import { useEffect, useReducer, useRef } from "preact/hooks";
-import { keepPass, keptPass, loadRestOf, loadTranscript, openTranscript } from "./calls";
-import { Form } from "./form";
+import { useEffect, useState } from "preact/hooks";
+import { HttpError } from "../client/http";
+import { ByCode } from "./by_code";
 import { Loading } from "./loading";
-import { inboxAfter, problemOf, startInbox, ticketOfFragment } from "./state";
+import { OwnChats } from "./own/own_chats";
+import { enterInbox, keepSession, keptSession } from "./session";
+import { parseRoute, passOfFragment, useFragment, withoutPass } from "./route";
 import { texts } from "./texts";
-import { TranscriptPage } from "./transcript_page";
 
+type Entry =
+  | { readonly as: "entering"; readonly pass: string }
+  | { readonly as: "unreachable"; readonly pass: string }
+  | { readonly as: "customer"; readonly token: string }
+  /** `told`: why one's own chats are not shown. */
+  | { readonly as: "nobody"; readonly told: string | null };
+
+/** Who comes from the chat window sees their own chats; everybody else opens one with its access code. */
 export function App() {
-  const [inbox, happened] = useReducer(inboxAfter, null, () => startInbox(keptPass(), ticketOfFragment(location.hash)));
-  const pass = inbox.page === "form" ? null : inbox.pass;
-  const transcript = inbox.page === "transcript" ? inbox.transcript : null;
-  const loading = useRef<AbortController | null>(null);
+  const [entry, setEntry] = useState<Entry>(firstEntry);
+  const fragment = useFragment();
+  const route = parseRoute(fragment);
 
   useEffect(() => {
-    if (inbox.page === "loading") void reload();
-    return () => loading.current?.abort();
+    // The pass is good for once. It must not stay in the address.
+    if (passOfFragment(location.hash) !== "") history.replaceState(null, "", withoutPass(location.hash));
   }, []);
-
   useEffect(() => {
-    keepPass(pass);
-    document.title = transcript === null ? texts.formTitle : texts.pageTitle(transcript.ticket, transcript.site_name);
-  }, [pass?.token, transcript?.ticket]);
+    if (entry.as === "entering") void enter(entry.pass);
+  }, [entry]);
 
-  async function run(viewing: boolean, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    loading.current?.abort();
-    const control = new AbortController();
-    loading.current = control;
+  async function enter(pass: string): Promise<void> {
     try {
-      await work(control.signal);
+      const token = await enterInbox(pass);
+      keepSession(token);
+      setEntry({ as: "customer", token });
     } catch (error) {
-      if (!control.signal.aborted) happened({ type: "failed", problem: problemOf(error, viewing, Date.now()) });
+      if (error instanceof HttpError && error.temporary) return setEntry({ as: "unreachable", pass });
+      const kept = keptSession(); // a reload of the page that it opened
+      setEntry(kept === null ? { as: "nobody", told: texts.own.linkOver } : { as: "customer", token: kept });
     }
   }
 
-  async function open(ticket: string, code: string): Promise<void> {
-    happened({ type: "asked", ticket });
-    await run(false, async (signal) => {
-      const opened = await openTranscript(ticket, code);
-      if (signal.aborted) return;
-      happened({ type: "opened", ...opened });
-      await loadRestOf(opened.pass, opened.transcript, (more) => happened({ type: "loaded", transcript: more }), signal);
-    });
+  function ended(): void {
+    keepSession(null);
+    setEntry({ as: "nobody", told: texts.own.over });
   }
 
-  async function reload(): Promise<void> {
-    if (pass === null) return;
-    await run(true, async (signal) => {
-      const first = await loadTranscript(pass, signal);
-      happened({ type: "loaded", transcript: first });
-      await loadRestOf(pass, first, (more) => happened({ type: "loaded", transcript: more }), signal);
-    });
+  switch (entry.as) {
+    case "entering":
+      return <Loading text={texts.own.loading} />;
+    case "unreachable":
+      return (
+        <main class="paper">
+          <p class="wrong" role="alert">
+            {texts.own.unreachable}{" "}
+            <button class="plain" onClick={() => setEntry({ as: "entering", pass: entry.pass })}>
+              {texts.retry}
+            </button>
+          </p>
+        </main>
+      );
+    case "customer":
+      return route.page === "code" ? <ByCode hasOwn told={null} /> : <OwnChats token={entry.token} route={route} onEnded={ended} />;
+    case "nobody":
+      return <ByCode hasOwn={false} told={entry.told} />;
   }
+}
 
-  function leave(): void {
-    loading.current?.abort();
-    history.replaceState(null, "", location.pathname);
-    happened({ type: "left" });
-  }
-
-  switch (inbox.page) {
-    case "form":
-      return <Form ticket={inbox.ticket} busy={inbox.busy} problem={inbox.problem} onOpen={open} />;
-    case "loading":
-      return <Loading />;
-    case "transcript":
-      return <TranscriptPage pass={inbox.pass} transcript={inbox.transcript} problem={inbox.problem} onReload={reload} onLeave={leave} />;
-  }
+function firstEntry(): Entry {
+  const pass = passOfFragment(location.hash);
+  if (pass !== "") return { as: "entering", pass };
+  const token = keptSession();
+  return token === null ? { as: "nobody", told: null } : { as: "customer", token };
 }

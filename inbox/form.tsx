@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { formatRoute } from "./route";
 import type { Problem } from "./state";
 import { problemText, texts } from "./texts";
 
@@ -6,12 +7,14 @@ export interface FormProps {
   ticket: string;
   busy: boolean;
   problem: Problem | null;
+  hasOwn: boolean;
+  told: string | null;
   onOpen: (ticket: string, code: string) => void;
 }
 
 type Field = "ticket" | "code";
 
-export function Form({ ticket: first, busy, problem, onOpen }: FormProps) {
+export function Form({ ticket: first, busy, problem, hasOwn, told: before, onOpen }: FormProps) {
   const [ticket, setTicket] = useState(first);
   const [code, setCode] = useState("");
   const [missing, setMissing] = useState<Field | null>(null);
@@ -38,6 +41,11 @@ export function Form({ ticket: first, busy, problem, onOpen }: FormProps) {
   return (
     <main class="gate">
       <form class="gate-card" onSubmit={submit} noValidate aria-labelledby="gate-title">
+        {before !== null && (
+          <p class="gate-before" role="status">
+            {before}
+          </p>
+        )}
         <h1 id="gate-title">{texts.form.title}</h1>
         <p class="gate-intro">{texts.form.intro}</p>
         <div class="field">
@@ -67,7 +75,9 @@ export function Form({ ticket: first, busy, problem, onOpen }: FormProps) {
         <button class="primary" aria-disabled={busy}>
           {busy ? texts.form.opening : texts.form.open}
         </button>
-        <p class="gate-lost">{texts.form.lost}</p>
+        <p class="gate-lost">
+          {texts.form.lost} {hasOwn ? <a href={formatRoute({ page: "list", q: "" })}>{texts.form.own}</a> : texts.form.ownFromChat}
+        </p>
       </form>
     </main>
   );

@@ -1,11 +1,11 @@
 import { texts } from "./texts";
 
 /** The shape of a transcript while it is on its way. */
-export function Loading() {
+export function Loading({ text = texts.loading }: { text?: string }) {
   return (
     <main class="paper" aria-busy="true">
       <p class="visually-hidden" role="status">
-        {texts.loading}
+        {text}
       </p>
       <div class="skeleton" aria-hidden="true">
         <i class="title" />

@@ -1,4 +1,4 @@
-/** The customer's inbox: one transcript, for a ticket number and an access code. */
+/** The customer's inbox: their own chats for who comes from the chat window, one transcript for a ticket number and an access code. */
 
 import { render } from "preact";
 import { adoptRegion } from "../client/format";

@@ -1,6 +1,6 @@
 /** Every word of the inbox. */
 
-import { duration, shortTime } from "../client/format";
+import { duration, plural, shortTime } from "../client/format";
 import type { Problem } from "./state";
 
 export const texts = {
@@ -16,6 +16,30 @@ export const texts = {
     ticketMissing: "Enter the ticket number.",
     codeMissing: "Enter the access code.",
     lost: "The code was shown in the chat, beside the ticket number.",
+    own: "Back to your chats",
+    ownFromChat: "To see all your chats, open this page from the chat window.",
+  },
+  own: {
+    title: "Your chats",
+    byCode: "Open another chat with its access code",
+    search: "Search your chats",
+    hint: "Words, “a phrase”, -without, order:112-7788 or after:2026-03",
+    loading: "Loading your chats",
+    open: "Open",
+    count: (count: number, more: boolean, searched: boolean) =>
+      more ? `The first ${count} chats` : plural(count, searched ? { one: "# chat found", other: "# chats found" } : { one: "# chat", other: "# chats" }),
+    meant: "Did you mean",
+    none: "You have no chats yet.",
+    noneHint: "What you write in the chat window will be here.",
+    nothingFound: "None of your chats has this.",
+    nothingFoundHint: "Try other words, or fewer of them.",
+    more: "Show more",
+    loadingMore: "Loading …",
+    slower: "That was a lot of searches in a short time. Wait a minute and try again.",
+    missing: "This chat is not there, or not one of yours.",
+    unreachable: "We couldn't reach the server. Check your connection and try again.",
+    linkOver: "That link was good for one time only. Open your chats from the chat window again, or one chat with its access code.",
+    over: "For your safety your chats were open for twelve hours. Open them from the chat window again.",
   },
   loading: "Opening the transcript",
   loadingMore: "Loading the rest …",
@@ -38,6 +62,7 @@ export const texts = {
   find: "Find in this transcript",
   findNext: "Next hit",
   findPrevious: "Previous hit",
+  found: (total: number) => plural(total, { one: "# hit", other: "# hits" }),
   hits: (number: number, total: number) => (total === 0 ? "No hits" : `${number} of ${total}`),
   print: "Print",
   download: "Download",
@@ -49,7 +74,7 @@ export const texts = {
   leave: "Use another ticket",
   accesses: {
     title: (count: number) => (count === 1 ? "This transcript was opened once" : `This transcript was opened ${count} times`),
-    customer: "With the access code",
+    customer: "By you, or with the access code",
     staff: "By our staff",
     download: "downloaded",
   },

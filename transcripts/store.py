@@ -52,7 +52,7 @@ class ChatHead:
     last_seq: int
 
 
-BY_CUSTOMER = frozenset({"access_code", "export"})
+BY_CUSTOMER = frozenset({"access_code", "inbox", "export"})
 """Ways in that only the customer has. All others are the staff's, whatever a member of staff is called."""
 TAKEN = frozenset({"export", "agent_export", "export_customer"})
 """Ways that give a file away."""
@@ -245,17 +245,6 @@ class Store:
             select(_chats.ticket).where(_chats.indexed_seq < _chats.last_seq).order_by(_chats.ticket).limit(limit)
         )
         return await self._tickets(question)
-
-    async def chats_of_customer(self, customer_id: str, *, open_only: bool = False, limit: int = 200) -> list[Chat]:
-        """A customer's chats, newest first."""
-        question = select(schema.chats).where(_chats.customer_id == customer_id)
-        if open_only:
-            question = question.where(_chats.state.in_(("queued", "active", "waiting")))
-        async with read(self._engine) as connection:
-            rows = await connection.execute(
-                question.order_by(_chats.opened_at.desc(), _chats.ticket.desc()).limit(limit)
-            )
-            return [chat_of(row) for row in rows.mappings()]
 
     async def _tickets(self, question: Any) -> list[int]:
         async with read(self._engine) as connection:

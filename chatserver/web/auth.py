@@ -14,6 +14,7 @@ from chatserver.web.services import Services
 
 COOKIE = "chat_session"
 CUSTOMER_SECONDS = 365 * 86_400
+INBOX_SECONDS = 12 * 3600
 
 
 async def signed_in_agent(request: Request, services: Services) -> Person:
@@ -42,6 +43,18 @@ async def customer_of_token(token: str | None, services: Services) -> dict[str, 
     fields = services.signer.check("customer", token)
     if fields is None or await services.secrets.is_revoked(fields["jti"]):
         return None
+    return fields
+
+
+async def own_customer(request: Request, services: Services) -> dict[str, str]:
+    """The customer whose own chats are asked for, by the token of the panel or of the inbox: sub, jti, site.
+
+    Raises:
+        UnauthenticatedError: nobody, or no longer.
+    """
+    fields = next(filter(None, (services.signer.check(kind, bearer(request)) for kind in ("customer", "inbox"))), None)
+    if fields is None or await services.secrets.is_revoked(fields["jti"]):
+        raise UnauthenticatedError
     return fields
 
 

@@ -5,7 +5,6 @@ recorded.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from chatserver.model.person import Person
 from chatserver.stores.history import frame_of_entry
 from chatserver.web.auth import signed_in_agent
 from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
+from chatserver.web.searching import department_fields, search
 from chatserver.web.services import Services
 from transcripts.chat import Chat
 from transcripts.database import read
@@ -29,12 +29,11 @@ from transcripts.export import as_json
 from transcripts.formats import MEDIA_TYPES, file_name, render
 from transcripts.holds import HoldOn, standing
 from transcripts.public_keys import published
-from transcripts.search import Facets, Scope
+from transcripts.search import Scope
 from transcripts.store import BY_CUSTOMER, TAKEN, Access
 from transcripts.ticket import is_ticket, parse_ticket
 
 PAGE = 200
-MAX_RESULTS = 100
 VIEW_SECONDS = 3600
 
 
@@ -86,7 +85,12 @@ class TranscriptApi:
         if chat is None or not right:
             raise NotFoundError("This ticket number and access code do not belong together. Check both.")
         await services.secrets.give_back_access_try(name, address)
-        await services.store.record_access(chat.ticket, "customer", "access_code", now_ms())
+        return await self.opened(chat, how="access_code")
+
+    async def opened(self, chat: Chat, *, how: str) -> Response:
+        """The transcript for its customer, and the token of a view that goes on for an hour. Recorded."""
+        services = self._services
+        await services.store.record_access(chat.ticket, "customer", how, now_ms())
         token = services.signer.sign(
             "view", {"ticket": chat.ticket, "access_gen": chat.access_gen}, seconds=VIEW_SECONDS
         )
@@ -106,7 +110,7 @@ class TranscriptApi:
 
     async def _viewed(self, request: Request) -> Chat:
         fields = self._services.signer.check("view", bearer(request))
-        if fields is None or fields["ticket"] != _ticket(request):
+        if fields is None or fields["ticket"] != ticket_of_path(request):
             raise UnauthenticatedError("This view has ended: open the transcript again.")
         chat = await self._services.store.chat(fields["ticket"])
         if chat is None or chat.access_gen != fields["access_gen"]:
@@ -118,31 +122,12 @@ class TranscriptApi:
     async def search(self, request: Request) -> Response:
         """What the agent may see and the query finds."""
         agent = await signed_in_agent(request, self._services)
-        params = request.query_params
-        limit = params.get("limit", "20")
-        if not (limit.isascii() and limit.isdigit() and len(limit) <= 3) or not 1 <= int(limit) <= MAX_RESULTS:
-            raise InvalidCommandError(f"limit has to be a number from 1 to {MAX_RESULTS}.")
         scope = (
             Scope.staff()
             if agent.role != "agent"
-            else Scope.of_departments(frozenset(one.id for one in agent.departments))
+            else Scope.of_departments(department.id for department in agent.departments)
         )
-        query, cursor, zone = params.get("q", "")[:1000], params.get("cursor"), params.get("tz", "UTC")[:64]
-        try:
-            found = await self._services.search.search(
-                query, scope=scope, limit=int(limit), cursor=cursor, tz=zone, facets=params.get("facets") == "1"
-            )
-        except UnknownZoneError as exc:
-            raise InvalidCommandError(f"tz: {exc}") from exc
-        departments = await self._services.directory.departments()
-        results = []
-        for hit in found.results:
-            fields = {name: value for name, value in asdict(hit).items() if value is not None}
-            fields["department"] = _department(departments, hit.department)
-            fields["snippet"] = [{"text": text, "match": match} for text, match in hit.snippet]
-            results.append(fields)
-        more = {"next": found.next, "did_you_mean": found.did_you_mean, "facets": _facets(found.facets)}
-        return _json({"results": results} | {name: value for name, value in more.items() if value is not None})
+        return _json(await search(request, self._services, scope))
 
     async def staff_view(self, request: Request) -> Response:
         """A transcript with everything staff may see."""
@@ -184,7 +169,7 @@ class TranscriptApi:
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
-        ticket = _ticket(request)
+        ticket = ticket_of_path(request)
         chat = await self._services.store.chat(ticket) if ticket else None
         if chat is None or not agent.sees_department(chat.department or ""):
             raise NotFoundError("There is no such transcript, or it is not for you.")
@@ -212,7 +197,7 @@ class TranscriptApi:
             "topic": chat.topic,
             "order": chat.order,
             "product": chat.product,
-            "department": _department(departments, chat.department),
+            "department": department_fields(departments, chat.department),
             "customer_name": chat.customer_name,
             "agent_name": chat.owner_name,
             "opened_at": chat.opened_at,
@@ -269,20 +254,7 @@ def _access(access: Access, *, staff: bool) -> dict[str, Any]:
     }
 
 
-def _facets(facets: Facets | None) -> dict[str, Any] | None:
-    if facets is None:
-        return None
-    kinds = {"topic": facets.topics, "agent": facets.agents, "month": facets.months}
-    counted = {name: [{"value": value, "chats": chats} for value, chats in found] for name, found in kinds.items()}
-    return {"chats": facets.chats, "more": facets.more, **counted}
-
-
-def _department(departments: dict[str, Any], id_: str | None) -> dict[str, str]:
-    known = departments.get(id_ or "")
-    return {"id": id_ or "", "name": known.name if known else id_ or ""}
-
-
-def _ticket(request: Request) -> int | None:
+def ticket_of_path(request: Request) -> int | None:
     """The ticket in the path; None for what cannot be one."""
     text = request.path_params["ticket"]
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 and is_ticket(int(text)) else None

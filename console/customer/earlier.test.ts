@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Result } from "../search/calls";
+import type { Result } from "../../client/search/results";
 import { earlierQueries, mergeEarlier } from "./earlier";
 
 const result = (ticket: number, opened_at: number) => ({ ticket, opened_at }) as Result;

@@ -1,6 +1,7 @@
 /** Earlier chats of a customer: about the same order, and under the same name where it is verified. */
 
-import { type Result, searchTranscripts } from "../search/calls";
+import type { Result } from "../../client/search/results";
+import { searchTranscripts } from "../search/calls";
 
 export interface EarlierOf {
   ticket: number;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { dayTime, formatTicket } from "../../client/format";
+import type { Result } from "../../client/search/results";
 import { formatRoute } from "../route";
-import type { Result } from "../search/calls";
 import { texts } from "../texts";
 import { type EarlierOf, findEarlier } from "./earlier";
 

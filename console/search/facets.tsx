@@ -1,6 +1,6 @@
+import type { Facets } from "../../client/search/results";
+import { type FacetKind, hasFacet, withFacet } from "../../client/search/state";
 import { texts } from "../texts";
-import type { Facets } from "./calls";
-import { type FacetKind, hasFacet, withFacet } from "./state";
 
 const KINDS: readonly FacetKind[] = ["topic", "agent", "month"];
 

@@ -1,8 +1,8 @@
 import { dayTime, formatTicket, fullTime } from "../../client/format";
+import type { Result } from "../../client/search/results";
+import { foundWords } from "../../client/search/state";
 import { formatRoute } from "../route";
 import { texts } from "../texts";
-import type { Result } from "./calls";
-import { foundWords } from "./state";
 
 export function ResultRow({ result, selected }: { result: Result; selected: boolean }) {
   const { ticket, opened_at: at, entry_seq: seq, snippet } = result;

@@ -1,4 +1,5 @@
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { NO_SEARCH, searchAfter, type SearchState } from "../../client/search/state";
 import { useDesk } from "../desk/context";
 import { currentRoute, go } from "../navigate";
 import type { Route } from "../route";
@@ -7,7 +8,6 @@ import { searchTranscripts } from "./calls";
 import { FacetList } from "./facets";
 import { ResultRow } from "./result_row";
 import { SearchBox } from "./search_box";
-import { NO_SEARCH, searchAfter, type SearchState } from "./state";
 
 /** How long somebody has to stop typing before we search. */
 const PAUSE_MS = 250;

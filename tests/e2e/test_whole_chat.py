@@ -104,7 +104,7 @@ def test_a_whole_chat_from_the_shop_to_the_transcript(
     expect(inbox.get_by_text("Yes please, to the turquoise house.")).to_be_visible()
     expect(inbox.get_by_text("Sealed").first).to_be_visible()
     inbox.get_by_text("This transcript was opened").click()
-    expect(inbox.get_by_text("With the access code").first).to_be_visible()
+    expect(inbox.get_by_text("By you, or with the access code").first).to_be_visible()
     expect(inbox.get_by_text("•••• 1111").first).to_be_visible()
     expect(inbox.locator("body")).not_to_contain_text("good one")
     screenshots.take(inbox, "inbox")

@@ -128,7 +128,7 @@ class Answering:
         return Results(results, write_cursor(following) if following else None, meant, facets)
 
     async def _understand(self, conditions: Conditions) -> Understood:
-        if conditions.scope.customer_id is not None:
+        if conditions.scope.customers is not None:
             return await self._understand_own(conditions)
         clauses, scope = conditions.query.clauses, conditions.scope
         typed = await self._index.frequencies(self._connection, clauses, scope)
@@ -172,7 +172,7 @@ class Answering:
 
     async def _candidates(self, understood: Understood, offset: int) -> Candidates:
         conditions, index, connection = understood.conditions, self._index, self._connection
-        if conditions.scope.customer_id is not None:
+        if conditions.scope.customers is not None:
             recent = await index.recent(connection, conditions, WINDOW, None, offset)
             own = [ticket for _, ticket in recent]
             return Candidates(own, len(own) == WINDOW, own, len(own) == WINDOW)

@@ -116,7 +116,7 @@ class Where(ABC):
         return text(sql).bindparams(*lists, **plain)
 
     def _scope(self, scope: Scope) -> None:
-        if scope.customer_id is not None:
-            self.add(f"c.customer_id = {self.value(scope.customer_id)}")
+        if scope.customers is not None:
+            self.add_list("c.customer_id", "customers", scope.customers)
         if scope.departments is not None:
             self.add_list("c.department", "departments", scope.departments)

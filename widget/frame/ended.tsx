@@ -3,6 +3,7 @@
 import { Component, type ComponentChildren, createRef } from "preact";
 import type { ChatState } from "../../client/chat_state";
 import { StarIcon } from "../../client/ui/icons";
+import { InboxLink } from "./inbox_link";
 import type { Room } from "./room";
 import { texts } from "./texts";
 
@@ -32,7 +33,7 @@ export class Ended extends Component<Props, { rating: number }> {
     this.props.room.leave();
   };
 
-  render({ chat, children }: Props, { rating }: { rating: number }) {
+  render({ room, chat, children }: Props, { rating }: { rating: number }) {
     const { rated } = this;
     return (
       <div class="ended">
@@ -69,9 +70,9 @@ export class Ended extends Component<Props, { rating: number }> {
         <button type="button" class={rating && !rated ? undefined : "primary"} onClick={this.leave}>
           {texts.startNew}
         </button>
-        <a class="quiet" href={`/inbox#ticket=${chat.ticket}`} target="_blank" rel="noopener">
+        <InboxLink panel={room.panel} ticket={chat.ticket} class="quiet">
           {texts.read}
-        </a>
+        </InboxLink>
       </div>
     );
   }

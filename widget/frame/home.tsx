@@ -1,6 +1,7 @@
 /** The first screen: what it is about, and the first message. */
 
 import { Component, createRef } from "preact";
+import { InboxLink } from "./inbox_link";
 import type { Panel, Topic } from "./panel";
 import { texts } from "./texts";
 import { charsLeft, Left, NEARLY, touch } from "./writing";
@@ -100,9 +101,9 @@ export class Home extends Component<{ panel: Panel }, State> {
         <button type="submit" class="primary">
           {texts.start}
         </button>
-        <a class="quiet" href="/inbox" target="_blank" rel="noopener">
+        <InboxLink panel={panel} class="quiet">
           {texts.earlier}
-        </a>
+        </InboxLink>
       </form>
     );
   }

@@ -2,6 +2,7 @@
 
 import { Component, createRef } from "preact";
 import { MoreIcon } from "../../client/ui/icons";
+import { InboxLink } from "./inbox_link";
 import type { Room } from "./room";
 import { texts } from "./texts";
 
@@ -33,9 +34,9 @@ export class Menu extends Component<{ room: Room }, { open: boolean; sure: boole
         </button>
         {open && (
           <div class="card menu-items">
-            <a href={`/inbox${ticket ? `#ticket=${ticket}` : ""}`} target="_blank" rel="noopener">
+            <InboxLink panel={room.panel} ticket={ticket}>
               {texts.read}
-            </a>
+            </InboxLink>
             {(state === "queued" || state === "active" || state === "waiting") &&
               (sure ? (
                 <div role="group" aria-label={texts.endSure}>

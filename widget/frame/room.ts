@@ -22,7 +22,7 @@ export class Room {
   private masker?: Masker;
   private told: { unread?: number; live?: boolean; ticket?: number; ended?: boolean; blocked?: boolean } = {};
 
-  constructor(private readonly panel: Panel) {}
+  constructor(readonly panel: Panel) {}
 
   get chat(): ChatState | undefined {
     return this.chats?.get(this.panel.kept.chat ?? "");

@@ -19,7 +19,7 @@ export const texts = {
   messagePlaceholder: "Write a message",
   messageMissing: "Write a message first.",
   start: "Start chat",
-  earlier: "Read an earlier chat",
+  earlier: "Your earlier chats",
 
   names: "Your ticket",
   ticket: "Ticket number",

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import chatserver.stores.migrate
 import transcripts.migrate
 from chatserver.stores.directory import AdminExistsError, AgentExistsError, Directory, NewAgent
+from chatserver.stores.schema import customers
 from chatserver.stores.tickets import BLOCK, TicketNumbers, lease
 from tests.support.server import PASSWORD
 from tests.support.sqlite import Database
-from transcripts.database import open_database
+from transcripts.database import open_database, write
 from transcripts.ticket import parse_ticket
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +101,30 @@ async def test_names_are_in_the_order_of_their_bytes(engines: list[AsyncEngine])
         )
     names = [one.name for one in (await directory.departments()).values()]
     assert names == sorted(names, key=lambda name: name.encode())
+
+
+async def test_who_was_merged_is_one_person_to_themselves_only_where_the_site_signed_both(
+    engines: list[AsyncEngine],
+) -> None:
+    """a -> b -> c and e -> c were signed by one site; the others look like them, and are not."""
+    people = {
+        "a": {"merged_into": "b"},
+        "b": {"merged_into": "c"},
+        "c": {},
+        "e": {"merged_into": "c"},
+        "unsigned": {"merged_into": "c", "verified": False},
+        "behind-unsigned": {"merged_into": "unsigned"},
+        "other-site": {"merged_into": "c", "site": "other"},
+        "erased": {"merged_into": "c", "erased_at": 1},
+        "stranger": {},
+        "anonymous": {"verified": False},
+        "into-anonymous": {"merged_into": "anonymous"},
+    }
+    row = {"site": "default", "verified": True, "merged_into": None, "erased_at": None, "created_at": 0}
+    async with write(engines[0]) as db:
+        await db.execute(insert(customers), [row | {"id": id_} | fields for id_, fields in people.items()])
+    directory = Directory(engines[1])
+    for one in ("a", "b", "c", "e"):
+        assert await directory.same_person(one) == {"a", "b", "c", "e"}
+    for one in ("unsigned", "other-site", "stranger", "anonymous", "into-anonymous", "nobody"):
+        assert await directory.same_person(one) == {one}

@@ -90,3 +90,21 @@ async def test_nobody_elses_chats_have_a_say_in_what_a_customer_sees(search: Sea
     await search.index_pending()
     assert len((await search.search("kettle", scope=Scope.staff(), limit=100)).results) > 30  # they are there
     assert [await search.search(query, scope=mine, facets=True) for query in queries] == before
+
+
+async def test_a_customer_of_several_ids_finds_the_chats_of_all_of_them(search: Search) -> None:
+    both = Scope.customer("cust-eva", CUSTOMER)
+    assert CAFE in await found(search, "", both)
+    assert KETTLE in await found(search, "", both)
+    assert await found(search, "cafe", both) == [CAFE]
+    assert await found(search, "fraud", both) == []  # notes stay the staff's
+    assert await found(search, "", Scope.customer()) == []
+
+
+def test_a_scope_is_written_the_same_way_in_every_process() -> None:
+    """Cursors are tied to it: else an agent of several departments got the first page again from another node."""
+    names = ["ghij", "a", "def", "klmno", "bc"]
+    expected = "departments=('a', 'bc', 'def', 'ghij', 'klmno')"
+    assert expected in repr(Scope.of_departments(set(names)))
+    assert expected in repr(Scope.of_departments([*names, "a"]))
+    assert "customers=('mia', 'old-mia')" in repr(Scope.customer("old-mia", "mia"))

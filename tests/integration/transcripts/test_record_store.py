@@ -206,15 +206,6 @@ async def test_work_lists_name_what_waits(store: Store) -> None:
     assert await store.unindexed(limit=1) == [TICKET]
 
 
-async def test_a_customer_s_chats_are_listed_newest_first(store: Store) -> None:
-    entries = make_chat(OTHER_TICKET, closed=False).entries
-    later = make_batch(*[msgspec.structs.replace(entry, at=entry.at + 50_000) for entry in entries])
-    somebody_else = make_batch(make_entry(1, ticket=100037), opening=make_opening(customer_id="x"))
-    await store.append([make_chat(), later, somebody_else])
-    assert [chat.ticket for chat in await store.chats_of_customer(CUSTOMER)] == [OTHER_TICKET, TICKET]
-    assert [chat.ticket for chat in await store.chats_of_customer(CUSTOMER, open_only=True)] == [OTHER_TICKET]
-
-
 async def test_every_opening_of_a_transcript_is_recorded(store: Store) -> None:
     await store.record_access(TICKET, "agent-ann", "agent", START)
     await store.record_access(TICKET, CUSTOMER, "access_code", START + 1)
