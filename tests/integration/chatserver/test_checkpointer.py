@@ -29,19 +29,23 @@ class Held(Leases):
 
 
 class Webhook:
-    """Takes what is posted; answers with `status`."""
+    """Takes what is posted; answers with `status`, and says where else to go. Who goes there is welcome."""
 
     def __init__(self) -> None:
         self.taken: list[dict[str, object]] = []
+        self.gone_elsewhere: list[str] = []
         self.status = 204
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if hook.status == 204:
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                elsewhere = self.path == "/elsewhere"
+                if elsewhere:
+                    hook.gone_elsewhere.append(self.command)
+                elif hook.status == 204:
                     hook.taken.append(json.loads(body))
-                self.send_response(hook.status)
+                self.send_response(200 if elsewhere else hook.status)
                 self.send_header("Location", f"{hook.url}elsewhere")
                 self.end_headers()
 
@@ -144,3 +148,12 @@ def test_nobody_at_the_webhook_is_an_error(webhook: Webhook) -> None:
     webhook.status = 404
     with pytest.raises(OSError, match="404"):
         post_checkpoint(webhook.url, made(1))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(webhook: Webhook, status: int) -> None:
+    """The POST would become a GET that says nothing, and the answer to it look as if the checkpoint had been taken."""
+    webhook.status = status
+    with pytest.raises(OSError, match=str(status)):
+        post_checkpoint(webhook.url, made(1))
+    assert (webhook.taken, webhook.gone_elsewhere) == ([], [])

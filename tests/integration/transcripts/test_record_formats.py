@@ -1,5 +1,6 @@
 """Exports for people: notes never leave, text is never markup, the proof holds, what is shown is what is proved."""
 
+import copy
 import html
 import io
 import json
@@ -21,6 +22,7 @@ from transcripts.export_format import Export
 from transcripts.formats import MEDIA_TYPES, render
 from transcripts.formats.document import document_of, visible
 from transcripts.formats.pdf import as_pdf, spelled, texts_of
+from transcripts.formats.plain import as_text
 from transcripts.formats.verifying import verify_file
 
 
@@ -104,6 +106,24 @@ def test_everything_that_was_said_is_there(record: Files, form: str) -> None:
                 assert not text or json.dumps(text, ensure_ascii=False) in found.replace("\x7f", "\\u007f")
             else:
                 assert all(line in found for line in visible(text).split("\n"))
+
+
+def test_no_line_of_a_message_passes_for_another_entry_of_the_text(record: Files) -> None:
+    promise = "12:00:00  Agent Ann: You get your money back."
+    breaks = ("\n", "\r\n", "\r", "\n\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
+    seen = 0
+    for ticket in record.tickets:
+        file = copy.deepcopy(record.file(ticket, "staff"))
+        for at, entry in enumerate(one for one in file["entries"] if one.get("text")):
+            entry["text"] = breaks[at % len(breaks)].join(("Hello", promise, promise))
+            entry["name"] = f"Mia{breaks[at % len(breaks)]}{promise}"
+            seen += 1
+        document = document_of(msgspec.convert(file, Export), "UTC")
+        entries = [line for line in as_text(document).splitlines() if re.match(r"\d\d:\d\d", line)]
+        assert len(entries) == sum(len(day.lines) for day in document.days)
+        goes_on = [line for line in as_text(document).splitlines() if line.lstrip().startswith(promise)]
+        assert all(line.startswith(" " * 10) for line in goes_on)
+    assert seen > len(breaks)
 
 
 class Reader(HTMLParser):
