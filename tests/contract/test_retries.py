@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from chatserver.broker.keys import chat_key, rebase_lock
 from tests.support.client import Refused, Socket, new_device
+from tests.support.log import until_durable
 from tests.support.people import People, Talk, open_chat, start_talk
+from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +107,26 @@ async def test_command_without_an_ack_arrives_once(people: People) -> None:
     again = await people.resume(talk.customer)
     await again.call("post_message", ticket=talk.ticket, n=2, text="Cut off")
     assert (await texts(talk))[1:] == ["Cut off"]
+
+
+async def test_command_held_back_is_not_executed_once_its_connection_is_gone(
+    people: People, server: RunningServer
+) -> None:
+    """Its sender says it again over another, perhaps under another number because one before it was refused there."""
+    talk = await start_talk(people)
+    laptop = await people.customer_at(talk.customer.welcome["customer_token"], device=new_device())
+    await until_durable(talk.customer, talk.ticket)
+    with server.redis() as redis:  # as after a start of Redis, while another process compares the chat with the record
+        redis.set(rebase_lock(talk.ticket), "another process", px=10_000)
+        redis.hset(chat_key(talk.ticket, b":m"), "replid", "history before")
+        await talk.customer.start("post_message", ticket=talk.ticket, n=2, text="From a connection that is gone")
+        await talk.customer.round_trip()
+        await talk.customer.cut()
+        id_ = await laptop.start("post_message", ticket=talk.ticket, n=1, text="From one that stays")
+        await laptop.round_trip()
+        redis.delete(rebase_lock(talk.ticket))
+    assert (await laptop.reply(id_))["seq"] == talk.taken["seq"] + 1  # held back like the other, and behind it
+    assert (await texts(talk))[1:] == ["From one that stays"]
 
 
 async def test_each_device_counts_for_itself(people: People) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from chatserver.actions.messages import Messages
 from chatserver.actions.text import TextCleaner
 from chatserver.broker.event import event_epoch, event_id, event_seq
-from chatserver.broker.log import Accepted, MissingChat
+from chatserver.broker.log import Accepted
 from chatserver.errors import ChatError, ConflictError, GapError, UnavailableError
 from chatserver.ids import new_token
 from chatserver.stores.chats import Chats
@@ -348,32 +348,3 @@ async def test_chat_that_sql_closed_stays_closed(stage: Backstage) -> None:
     assert recorded is not None
     assert live.state == recorded.state == "closed"
     assert recorded.sealed_seq == recorded.last_seq == 6
-
-
-@pytest.mark.anyio
-async def test_after_a_start_of_redis_everybody_may_write_at_once(stage: Backstage) -> None:
-    """All chats have to be compared with the record then; nobody is refused for being one of many."""
-    chats = [await stage.open() for _ in range(150)]
-    for n in range(2, 20):
-        await asyncio.gather(*(stage.send(writer, ticket, n, f"words {n}") for ticket, writer in chats))
-    await stage.persist()
-    stage.valkey.begin_history()
-    await stage.answered()
-    await asyncio.gather(*(stage.chats.rebase(ticket) for ticket, _ in chats))
-    accepted = await asyncio.gather(*(stage.send(writer, ticket, 20, "words 20") for ticket, writer in chats))
-    assert [(one.seq, one.dup) for one in accepted] == [(21, False)] * 150
-
-
-@pytest.mark.anyio
-async def test_nobody_takes_or_loses_a_chat_before_it_is_compared(stage: Backstage) -> None:
-    waiting, _ = await stage.open()
-    owned, _ = await stage.open()
-    agent = await stage.assign(owned)
-    await stage.persist()
-    stage.valkey.begin_history()
-    await stage.answered()
-    with pytest.raises(MissingChat):
-        await stage.assign(waiting)
-    lost = agent.author.draft(owned, "released", agent.participant, 0, data={"reason": "agent_lost", "gen": 2})
-    with pytest.raises(MissingChat):
-        await stage.log.release(lost, gen=2)
