@@ -1,5 +1,6 @@
 # The few commands of this repository. Needs Python ≥ 3.11 with venv, and nothing else; Node comes from a wheel when it is missing.
 PYTHON ?= python3
+TEST_PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
@@ -15,7 +16,7 @@ build: $(VENV)/installed ## Build the pages into chatserver/web/static
 test: $(VENV)/developer ## Unit, contract, integration and browser tests
 	@sh scripts/ensure_chromium.sh
 	$(BIN)/python scripts/build_pages.py
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 chaos: $(VENV)/developer ## Break everything at random for nine minutes, and check the guarantee (tests/chaos/README.md)
 	$(BIN)/python -m tests.chaos --minutes 9

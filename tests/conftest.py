@@ -79,3 +79,12 @@ def database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Pat
         return SqliteFile(tmp_path)
     databases: Databases = request.getfixturevalue(database_engine)
     return databases.fresh()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In several processes (`make test`) a file stays in one, for what its tests share. The contract is as many tests
+    as all others and shares a server on each front: each front is a group, as if it were a file."""
+    for item in items:
+        fixed = getattr(item, "callspec", None)
+        front = fixed.params.get("front") if fixed else None
+        item.add_marker(pytest.mark.xdist_group(f"contract-{front}" if front else str(item.path)))

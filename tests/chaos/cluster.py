@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.chaos.process import Process, free_port, until
+from tests.chaos.process import Process, until
 from tests.chaos.proxy import Proxy
 from tests.chaos.valkey import Valkey
+from tests.support.ports import free_port
 from tests.support.server import make_agents
 
 RATES = {"CHAT_CUSTOMER_RATE": "100000/100000", "CHAT_AGENT_RATE": "100000/100000"}

@@ -119,13 +119,3 @@ async def until(condition: Callable[[], bool], what: str, patience: float = STAR
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise TimeoutError(f"not within {patience} s: {what}") from None
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -38,6 +38,7 @@ class Proxy:
         self.port = 0
         self.targets: Callable[[], list[int]] = list
         self.links: set[Link] = set()
+        self.ends: set[_End] = set()  # all connections, also those whose other side has gone
         self.accepted = 0
         self._rng = rng or random.Random(0)
         self._fault, self._share, self._seconds = Fault.NONE, 0.0, 0.0
@@ -57,11 +58,16 @@ class Proxy:
         return self
 
     async def close(self) -> None:
-        """Ends all links."""
+        """Ends all connections, and waits until their sockets are closed."""
         if self._server:
             self._server.close()
+        for _ in range(3):  # so many turns until what was accepted a moment ago is told to us
+            await asyncio.sleep(0)
         self.cut()
-        await asyncio.sleep(0)
+        while self.ends:
+            for end in list(self.ends):
+                end.abort()
+            await asyncio.sleep(0)
 
     # -- faults
 
@@ -241,6 +247,7 @@ class _End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.link.proxy.ends.add(self)
         if self._ended:
             self.abort()
         else:
@@ -258,6 +265,7 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self.link.proxy.ends.discard(self)
         if not self._ended:
             self._ended = True
             self.link.closed(self)

@@ -28,10 +28,11 @@ from tests.chaos import history as h
 from tests.chaos.checker import check
 from tests.chaos.losses import Losses
 from tests.chaos.people import Run, Scribe
-from tests.chaos.process import Process, free_port, until
+from tests.chaos.process import Process, until
 from tests.chaos.transcript import read_transcripts
 from tests.chaos.verdict import Verdict
 from tests.support.client import new_address
+from tests.support.ports import free_port
 from tests.support.server import PASSWORD, make_agents
 
 NODES = 3

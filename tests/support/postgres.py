@@ -4,7 +4,6 @@ on it, or on a server that is there already (CHAT_TEST_POSTGRES_URL).
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import pwd
@@ -13,7 +12,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import asyncpg
 import chatserver.stores.migrate
 import transcripts.migrate
 from tests.support.client import PATIENCE
+from tests.support.outside import run_outside
 from tests.support.server import wait_until
 from transcripts.database import open_database
 
@@ -243,12 +242,6 @@ def _unprivileged() -> dict[str, Any]:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def run_outside(work: Any) -> Any:
-    """Runs a coroutine to its end, whether a loop runs here or not."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 _TABLES = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from chatserver.embedded import _binary
-from tests.support.balancer import free_port
+from tests.support.ports import free_port
 from tests.support.server import wait_until
 from tests.support.valkey import OwnValkey
 

@@ -14,10 +14,10 @@ from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
 from chatserver.errors import ConfigError
 from chatserver.preflight import check_redis
-from tests.support.balancer import free_port
 from tests.support.client import PATIENCE
 from tests.support.log import assert_one_order, repeat, until_durable, whole_log
 from tests.support.people import People, add_staff, start_talk
+from tests.support.ports import free_port
 from tests.support.sentinel import NAME, Watched, watched
 from tests.support.server import RunningServer, wait_until
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.balancer import free_port
 from tests.support.log import assert_one_order, until_durable, whole_log
 from tests.support.people import People, add_staff, start_talk
+from tests.support.ports import free_port
 from tests.support.server import RunningServer, wait_until
 from tests.support.valkey import OwnValkey
 
