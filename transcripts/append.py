@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, case, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.dml import Update
 
 from transcripts import schema
 from transcripts.bulk import execute_many, insert_many
@@ -26,6 +27,7 @@ _T = TypeVar("_T")
 
 SALT_BYTES = 16
 _CHUNK = 5_000  # keeps a statement below SQLite's and asyncpg's 32,000 parameters
+_COUNTERS = ["last_seq", "last_public_seq", "last_at"]
 _PROJECTED = [
     "state",
     "owner",
@@ -36,10 +38,9 @@ _PROJECTED = [
     "closed_at",
     "close_reason",
     "rating",
-    "last_seq",
-    "last_public_seq",
-    "last_at",
+    *_COUNTERS,
 ]
+_LOADED = ["ticket", "mode", "epoch", *_PROJECTED]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ async def _append_singly(connection: AsyncConnection, batches: Sequence[ChatBatc
 
 async def append_in(connection: AsyncConnection, batches: Sequence[ChatBatch]) -> Appended:
     """`append` as a part of the caller's transaction; a batch that the database refuses ends that."""
-    plan = _Plan(await _load_chats(connection, {batch.ticket for batch in batches}))
+    tickets = {batch.ticket for batch in batches}
+    plan = _Plan(await _load_chats(connection, tickets), each_once=len(tickets) == len(batches))
     plan.entry_ids = await _load_entry_ids(connection, plan.replayed(batches))
     plan.persons = await _load_persons(connection, batches)
     for batch in batches:
@@ -113,15 +115,17 @@ class _Plan:
     all.
     """
 
-    def __init__(self, chats: dict[int, dict[str, Any]]) -> None:
+    def __init__(self, chats: dict[int, dict[str, Any]], *, each_once: bool) -> None:
         self.chats = chats
+        self._each_once = each_once  # no chat has two batches: what the first one brings is no matter for another
         self.entry_ids: dict[tuple[int, int], str] = {}
         self.persons: dict[tuple[int, str], str | None] = {}
         self.durable: dict[int, int] = {}
         self.stale: list[int] = []
         self.conflicts: dict[int, str] = {}
         self._new: set[int] = set()
-        self._changed: set[int] = set()
+        self._grown: set[int] = set()  # more was said
+        self._changed: set[int] = set()  # more than that
         self._entries: list[tuple[Any, ...]] = []
         self._participants: list[dict[str, Any]] = []
         self._reads: list[dict[str, Any]] = []
@@ -158,18 +162,20 @@ class _Plan:
             self._new.add(batch.ticket)
         self._entries.extend(rows)
         self._add_people(batch)
-        for entry in fresh:
-            self.entry_ids[entry.ticket, entry.seq] = entry.entry_id
-            self._project(chat, entry)
+        if not self._each_once:
+            self.entry_ids.update({(entry.ticket, entry.seq): entry.entry_id for entry in fresh})
         if fresh:
-            self._changed.add(batch.ticket)
+            self._grow(chat, fresh)
         self.durable[batch.ticket] = chat["last_seq"]
 
-    def _check(self, batch: ChatBatch, chat: dict[str, Any] | None) -> tuple[list[Entry], str | None]:
+    def _check(self, batch: ChatBatch, chat: dict[str, Any] | None) -> tuple[Sequence[Entry], str | None]:
         """The entries that are new, and why the batch cannot be written (or None)."""
         if chat is None and (batch.opening is None or not batch.entries):
             return [], "the chat is not in the database and the batch does not open it"
         last = chat["last_seq"] if chat else 0
+        whole = range(last + 1, last + 1 + len(batch.entries))
+        if [(entry.ticket, entry.seq) for entry in batch.entries] == [(batch.ticket, seq) for seq in whole]:
+            return batch.entries, None  # nearly always
         fresh: list[Entry] = []
         for entry in batch.entries:
             if entry.ticket != batch.ticket:
@@ -202,14 +208,19 @@ class _Plan:
         for participant_id, seq in batch.reads.items():
             self._reads.append({"of_ticket": batch.ticket, "of_participant": participant_id, "seen": seq})
 
+    def _grow(self, chat: dict[str, Any], fresh: Sequence[Entry]) -> None:
+        """The effect of new entries on the chat's row."""
+        newest, ticket = fresh[-1], chat["ticket"]
+        chat["last_seq"], chat["last_at"] = newest.seq, newest.at
+        if public := [entry.seq for entry in fresh if entry.audience == "all"]:
+            chat["last_public_seq"] = public[-1]
+        events = [entry for entry in fresh if entry.kind != "message"]
+        for entry in events:
+            self._project(chat, entry)
+        (self._changed if events else self._grown).add(ticket)
+
     def _project(self, chat: dict[str, Any], entry: Entry) -> None:
-        """An entry's effect on the chat's row. Kinds that are not here change nothing but the counters."""
-        chat["last_seq"] = entry.seq
-        chat["last_at"] = entry.at
-        if entry.audience == "all":
-            chat["last_public_seq"] = entry.seq
-        if entry.kind == "message":
-            return
+        """What an entry says of the chat as a whole. Kinds that are not here change nothing but the counters."""
         data = entry.data or {}
         ended = chat["state"] in ("closing", "closed")  # for good: whatever follows is only noted
         match entry.kind:
@@ -235,30 +246,43 @@ class _Plan:
                 chat["rating"] = data.get("rating")
 
     async def execute(self, connection: AsyncConnection) -> None:
-        changed = self._changed - self._new
+        changed, grown = self._changed - self._new, self._grown - self._changed - self._new
         if self._new:
             await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in sorted(self._new)])
         if changed:
             await execute_many(connection, _UPDATE_CHAT, [_projected(self.chats[ticket]) for ticket in changed])
+        if grown:
+            await execute_many(connection, _UPDATE_COUNTERS, [_counters(self.chats[ticket]) for ticket in grown])
         if self._entries:
             await insert_many(connection, _INSERT_ENTRY, self._entries)
         if self._participants:
             await connection.execute(_upsert_participant(connection), self._participants)
         if self._reads:
-            await connection.execute(_UPDATE_READ, self._reads)
+            await execute_many(connection, _UPDATE_READ, self._reads)
 
 
 _INSERT_ENTRY = insert(schema.entries)
 
-_UPDATE_CHAT = (
-    update(schema.chats)
-    .where(schema.chats.c.ticket == bindparam("of_ticket"))
-    .values({name: bindparam(name) for name in _PROJECTED})
-)
+
+def _update_of(columns: list[str]) -> Update:
+    chats = schema.chats
+    return (
+        update(chats)
+        .where(chats.c.ticket == bindparam("of_ticket"))
+        .values({name: bindparam(name) for name in columns})
+    )
+
+
+_UPDATE_CHAT = _update_of(_PROJECTED)
+_UPDATE_COUNTERS = _update_of(_COUNTERS)  # touches no index but that of what is to be indexed
 
 
 def _projected(chat: dict[str, Any]) -> dict[str, Any]:
     return {"of_ticket": chat["ticket"], **{name: chat[name] for name in _PROJECTED}}
+
+
+def _counters(chat: dict[str, Any]) -> dict[str, Any]:
+    return {"of_ticket": chat["ticket"], **{name: chat[name] for name in _COUNTERS}}
 
 
 _UPDATE_READ = (
@@ -320,7 +344,7 @@ def _new_chat(batch: ChatBatch, opening: Opening, at: int) -> dict[str, Any]:
     }
 
 
-def _entry_rows(fresh: list[Entry]) -> list[tuple[Any, ...]]:
+def _entry_rows(fresh: Sequence[Entry]) -> list[tuple[Any, ...]]:
     """The rows of new entries, each with a fresh salt and its commitment. The salt is made here and kept nowhere
     else.
     """
@@ -335,12 +359,12 @@ def _entry_rows(fresh: list[Entry]) -> list[tuple[Any, ...]]:
 
 async def _load_chats(connection: AsyncConnection, tickets: set[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
-    question = select(schema.chats).order_by(schema.chats.c.ticket)
+    question = select(*(schema.chats.c[name] for name in _LOADED)).order_by(schema.chats.c.ticket)
     if is_postgresql(connection):
         question = question.with_for_update()  # SQLite: the whole database is ours already
     for part in _chunks(sorted(tickets)):
         rows = await connection.execute(question.where(schema.chats.c.ticket.in_(part)))
-        found.update((row["ticket"], dict(row)) for row in rows.mappings())
+        found.update({row[0]: dict(zip(_LOADED, row, strict=True)) for row in rows})
     return found
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import RowMapping
 
 from transcripts.chat import Chat
@@ -36,24 +37,17 @@ def entry_of(row: RowMapping) -> Entry:
 
 
 def entry_values(entry: Entry, salt: bytes, commitment: bytes) -> tuple[Any, ...]:
-    """A new entry's row: the values of the columns of `schema.entries`, in their order."""
+    """A new entry's row: the values of the columns of `schema.entries`, in their order, which is that of the entry's
+    fields.
+    """
+    fields = astuple(entry)
+    data, keep, masked = entry.data, entry.keep, entry.masked
     return (
-        entry.ticket,
-        entry.seq,
-        entry.prev,
-        entry.entry_id,
-        entry.at,
-        entry.kind,
-        entry.audience,
-        entry.role,
-        entry.participant_id,
-        entry.name,
-        entry.text,
-        None if entry.data is None else _encode(entry.data).decode(),
-        entry.device,
-        entry.n,
-        " ".join(entry.keep),
-        " ".join(entry.masked),
+        *fields[:11],
+        None if data is None else _encode(data).decode(),
+        *fields[12:14],
+        " ".join(keep) if keep else "",
+        " ".join(masked) if masked else "",
         salt,
         commitment,
         None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -25,9 +25,15 @@ from chatserver.worker.leases import Leases
 from transcripts.entry import ChatBatch, Entry
 
 EVERY_SECONDS = 0.25
+# With much to do, rounds are rarer and larger: what a chat's turn costs (its pages in SQL, its mark in Redis) is then
+# shared by more entries. Durable is behind by so much and a round.
+RARELY_SECONDS = 0.5
+MUCH = 1_000  # entries a round
 CHATS_A_PARTITION = 200
-CHATS_AT_ONCE = 128  # in one transaction: the first need not wait for the last, and a lock is held for a moment
+CHATS_AT_ONCE = 512  # in one transaction: the first need not wait for the last, and a lock is held for a moment
+ENTRIES_AT_ONCE = 16_000
 ENTRIES_A_CHAT = 500
+MARKS_REMEMBERED = 20_000
 ROUNDS_REMEMBERED = 8
 LEFT_ALONE_SECONDS = 5.0
 BUSY_SECONDS = 0.5  # another process is putting the chat right, or it was right already
@@ -35,33 +41,48 @@ BUSY_SECONDS = 0.5  # another process is putting the chat right, or it was right
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class _Dirty:
-    """A chat with something that SQL does not have."""
+_FACTS = (b"epoch", b"seq", b"pseq", b"rv")
+_BY_PEOPLE_UNKNOWN = frozenset({"opened", "assigned", "note"})  # whoever is new in a chat begins with one of these
 
-    chat: LiveChat
-    entries: tuple[Entry, ...]
+
+@dataclass(frozen=True, slots=True)
+class _Dirty:
+    """A chat with something that SQL does not have. Mostly that is a few messages, which speak for themselves; the
+    chat's head is read when the record needs more.
+    """
+
+    ticket: int
+    epoch: int
+    seq: int  # of the log, when it was looked at
+    recorded: int  # so far the log knows itself to be in SQL
+    reads_version: str
+    entries: tuple[Entry, ...] = ()
+    head: LiveChat | None = None
 
     @property
     def durable(self) -> int:
         """How far SQL has this log, once it took the batch: the entries it was shown, and not what else it may have."""
-        return self.entries[-1].seq if self.entries else self.chat.durable
+        return self.entries[-1].seq if self.entries else self.recorded
+
+    @property
+    def brings_people(self) -> bool:
+        """Whether somebody may be in it of whom SQL has not heard."""
+        return not _BY_PEOPLE_UNKNOWN.isdisjoint([entry.kind for entry in self.entries])
 
     def batch(self) -> ChatBatch:
-        chat, entries = self.chat, self.entries
-        joined = any(entry.kind in ("opened", "assigned", "note") for entry in entries)
+        chat, entries = self.head, self.entries
         return ChatBatch(
-            ticket=chat.ticket,
-            epoch=chat.epoch,
-            opening=opening_of(chat.info) if chat.durable == 0 else None,
+            ticket=self.ticket,
+            epoch=self.epoch,
+            opening=opening_of(chat.info) if chat and self.recorded == 0 else None,
             entries=entries,
             participants=tuple(
                 recorded(one, chat.opened_at if one.role == "customer" else chat.accepted_at or chat.opened_at)
                 for one in chat.participants
             )
-            if joined
+            if chat and self.brings_people
             else (),
-            reads=dict(chat.reads),
+            reads={who: min(seq, self.durable) for who, seq in chat.reads.items()} if chat else {},
         )
 
 
@@ -72,7 +93,14 @@ class Persister:
         self._link, self._chats, self._leases = link, chats, leases
         self._log, self._store = chats.log, chats.store
         self._left_alone: dict[int, float] = {}
+        self._marks: dict[int, tuple[bytes, int, str]] = {}  # the read markers that SQL has: of which version
+        self._written = 0  # entries, in the last round
         self.busy = 0.0  # for what part of the time it works, over the last rounds
+
+    @property
+    def every(self) -> float:
+        """From the beginning of a round to that of the next, in seconds."""
+        return EVERY_SECONDS + (RARELY_SECONDS - EVERY_SECONDS) * min(1.0, self._written / MUCH)
 
     async def run_once(self) -> int:
         """One round; how many chats were written.
@@ -82,23 +110,25 @@ class Persister:
             transcripts.errors.StoreUnavailableError: the database does not; nothing is lost, the next round tries
                 again.
         """
-        began = time.monotonic()
+        began, every, self._written = time.monotonic(), self.every, 0
         try:
             tickets = await self._dirty_tickets()
             parts = (tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE))
             return sum([await self._persist(part) for part in parts])
         finally:
             took = time.monotonic() - began
-            self.busy += (took / max(took, EVERY_SECONDS) - self.busy) / ROUNDS_REMEMBERED
+            self.busy += (took / max(took, every) - self.busy) / ROUNDS_REMEMBERED
 
     async def _persist(self, tickets: list[int]) -> int:
         read, gone = await self._read(tickets)
         held = set(self._leases.held())  # still: reading may have taken long, or this process was stopped
-        dirty = [one for one in read if partition(one.chat.ticket) in held]
+        dirty = [one for one in read if partition(one.ticket) in held]
         appended = await self._store.append([one.batch() for one in dirty])
-        settled = [one for one in dirty if one.chat.ticket in appended.durable]
+        settled = [one for one in dirty if one.ticket in appended.durable]
+        self._written += sum([len(one.entries) for one in settled])
+        self._remember_marks(settled)
         # SQL knows more than the log did when it was read: another worker was quicker, or Redis has lost its tail.
-        ahead = [one.chat.ticket for one in settled if appended.durable[one.chat.ticket] > one.chat.seq]
+        ahead = [one.ticket for one in settled if appended.durable[one.ticket] > one.seq]
         await self._put_right(appended.conflicts, self._chats.reconcile)
         await self._put_right(dict.fromkeys((*appended.stale, *ahead), "behind SQL"), self._chats.check)
         await self._settle(settled, gone)
@@ -114,37 +144,68 @@ class Persister:
         """What SQL does not have of these chats, and those that have no keys. One that cannot be read holds up no
         other.
         """
-        metas = await self._link.calls([(b"HGETALL", chat_key(ticket, b":m")) for ticket in tickets])
-        gone = [ticket for ticket, meta in zip(tickets, metas, strict=True) if not meta]
-        chats: list[LiveChat] = []
-        for ticket, meta in zip(tickets, metas, strict=True):
+        facts = await self._link.calls([(b"HMGET", chat_key(ticket, b":m"), *_FACTS) for ticket in tickets])
+        gone = [ticket for ticket, (epoch, *_) in zip(tickets, facts, strict=True) if epoch is None]
+        looked_at: list[_Dirty] = []
+        for ticket, (epoch, seq, recorded_seq, version) in zip(tickets, facts, strict=True):
             with self._set_aside(ticket):
-                chats += [LiveChat.from_meta(ticket, meta)] if meta else []
-        # Up to `seq` and no further: what is newer may be by people we have not read.
+                if epoch is not None:
+                    version = (version or b"0").decode()
+                    looked_at.append(_Dirty(ticket, int(epoch), int(seq), int(recorded_seq or 0), version))
+        most = min(ENTRIES_A_CHAT, ENTRIES_AT_ONCE // max(1, len(tickets)))
         logs = await self._link.calls(
-            [
-                (b"XRANGE", chat_key(chat.ticket, b":x"), chat.durable + 1, chat.seq, b"COUNT", ENTRIES_A_CHAT)
-                for chat in chats
-            ]
+            [(b"XRANGE", chat_key(one.ticket, b":x"), one.recorded + 1, one.seq, b"COUNT", most) for one in looked_at]
         )
         dirty: list[_Dirty] = []
-        for chat, found in zip(chats, logs, strict=True):
-            with self._set_aside(chat.ticket):
-                dirty.append(_Dirty(chat, tuple(entry_of_event(fields[1]) for _, fields in found)))
-        return dirty, gone
+        for one, found in zip(looked_at, logs, strict=True):
+            with self._set_aside(one.ticket):
+                entries = tuple([entry_of_event(fields[1]) for _, fields in found])
+                dirty.append(_Dirty(one.ticket, one.epoch, one.seq, one.recorded, one.reads_version, entries))
+        return await self._with_heads(dirty), gone
+
+    async def _with_heads(self, dirty: list[_Dirty]) -> list[_Dirty]:
+        """The same, with the heads of those that need one. They are read after the entries, so whoever has written one
+        is in there.
+        """
+        wanted = [one for one in dirty if one.recorded == 0 or one.brings_people or not self._marks_are_recorded(one)]
+        metas = await self._link.calls([(b"HGETALL", chat_key(one.ticket, b":m")) for one in wanted])
+        heads: dict[int, LiveChat | None] = {}
+        for one, meta in zip(wanted, metas, strict=True):
+            heads[one.ticket] = None
+            with self._set_aside(one.ticket):
+                chat = LiveChat.from_meta(one.ticket, meta) if meta else None
+                if chat and chat.epoch == one.epoch:
+                    heads[one.ticket] = chat
+        return [
+            replace(one, head=head, reads_version=head.reads_version) if head else one
+            for one, head in ((one, heads.get(one.ticket)) for one in dirty)
+            if head or one.ticket not in heads  # those whose head is gone or another's: the next round looks again
+        ]
+
+    def _marks_are_recorded(self, one: _Dirty) -> bool:
+        if one.reads_version == "0":
+            return True
+        return self._marks.get(one.ticket) == (self._link.replid, one.epoch, one.reads_version)
+
+    def _remember_marks(self, settled: list[_Dirty]) -> None:
+        if len(self._marks) > MARKS_REMEMBERED:
+            self._marks.clear()
+        for one in settled:
+            if one.head and all(seq <= one.durable for seq in one.head.reads.values()):  # as they are, not cut short
+                self._marks[one.ticket] = (self._link.replid, one.epoch, one.reads_version)
 
     async def _settle(self, settled: list[_Dirty], gone: list[int]) -> None:
         by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}
 
         def settle(ticket: int, epoch: int, seq: int, entry_id: str, reads_version: str) -> None:
+            channel = chat_key(ticket)
             keys, args = by_partition.setdefault(partition(ticket), ([], []))
-            keys += [chat_key(ticket, b":m"), chat_key(ticket, b":x")]
-            event = durable_event(ticket, epoch, seq)
-            args += [ticket, chat_key(ticket), epoch, seq, entry_id, reads_version, event]
+            keys += (channel + b":m", channel + b":x")
+            args += (ticket, channel, epoch, seq, entry_id, reads_version, durable_event(ticket, epoch, seq))
 
         for one in settled:
             last_id = one.entries[-1].entry_id if one.entries else ""
-            settle(one.chat.ticket, one.chat.epoch, one.durable, last_id, one.chat.reads_version)
+            settle(one.ticket, one.epoch, one.durable, last_id, one.reads_version)
         for ticket in gone:
             settle(ticket, 0, 0, "", "0")  # off the list, if it still has no keys
         await self._link.scripts(

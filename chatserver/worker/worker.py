@@ -85,7 +85,7 @@ class Worker:
             await self._leases.renew()
             async with asyncio.TaskGroup() as group:
                 group.create_task(_loop("leases", self._leases.renew, RENEW_SECONDS, stop))
-                group.create_task(_loop("persister", self._persister.run_once, persister.EVERY_SECONDS, stop))
+                group.create_task(_loop("persister", self._persister.run_once, lambda: self._persister.every, stop))
                 group.create_task(_loop("finaliser", self._finaliser.run_once, finaliser.EVERY_SECONDS, stop))
                 group.create_task(_loop("sweeper", self._sweeper.run_once, sweeper.EVERY_SECONDS, stop))
                 group.create_task(_loop("auditor", self._auditor.run_once, self._audit_seconds, stop))
@@ -107,25 +107,28 @@ class Worker:
             log.warning("worker.left_early", error=str(exc))
 
 
-async def _loop(name: str, work: Callable[[], Awaitable[object]], seconds: float, stop: asyncio.Event) -> None:
+async def _loop(
+    name: str, work: Callable[[], Awaitable[object]], every: float | Callable[[], float], stop: asyncio.Event
+) -> None:
     """Begins `work` every so many seconds; at once after a round that took longer, as what it did not see waits."""
     complained = False
     while not stop.is_set():
         began = time.monotonic()
         try:
             await work()
+            seconds = every() if callable(every) else every
             pause = max(BREATH_SECONDS, seconds - (time.monotonic() - began))
             if complained:
                 log.info("worker.recovered", loop=name)
                 complained = False
         except (UnavailableError, TranscriptError) as exc:
-            pause = max(seconds, PAUSE_SECONDS)
+            pause = PAUSE_SECONDS if callable(every) else max(every, PAUSE_SECONDS)
             if not complained:
                 log.warning("worker.waiting", loop=name, error=str(exc))
             complained = True
         except Exception:
             log.exception("worker.failed", loop=name)
-            pause = max(seconds, PAUSE_SECONDS)
+            pause = PAUSE_SECONDS if callable(every) else max(every, PAUSE_SECONDS)
         try:
             async with asyncio.timeout(pause):
                 await stop.wait()
