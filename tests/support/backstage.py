@@ -36,6 +36,7 @@ from chatserver.worker.leases import Leases
 from chatserver.worker.persister import Persister
 from chatserver.worker.reconciler import Reconciler
 from tests.support.client import PATIENCE, new_chat_key, new_device
+from tests.support.link import linked
 from tests.support.sqlite import Database
 from transcripts.database import open_database
 from transcripts.entry import Entry
@@ -253,22 +254,11 @@ async def backstage(valkey: Valkey, database: Database) -> AsyncIterator[Backsta
     engine = open_database(database.url)
     await transcripts.migrate.upgrade(engine)
     await chatserver.stores.migrate.upgrade(engine, site_name="Shop", site_origins=())
-    async with linked(valkey) as link:
+    async with linked(valkey.url) as link:
         try:
             yield Backstage(valkey, database, engine, link, Chats(ChatLog(link), Store(engine), Directory(engine)))
         finally:
             await engine.dispose()
 
 
-@contextlib.asynccontextmanager
-async def linked(valkey: Valkey) -> AsyncIterator[Link]:
-    """A link of its own."""
-    link = Link(valkey.url, on_push=lambda *_: None, on_subscribed=lambda _: None)
-    await link.start()
-    try:
-        yield link
-    finally:
-        await link.stop()
-
-
-__all__ = ["SEAL_KEY", "AllLeases", "Backstage", "Valkey", "Writer", "backstage", "linked", "running_valkey"]
+__all__ = ["SEAL_KEY", "AllLeases", "Backstage", "Valkey", "Writer", "backstage", "running_valkey"]

@@ -11,6 +11,12 @@ from typing import Any
 
 import hiredis
 
+from chatserver.broker.link import Link
+from chatserver.errors import UnavailableError
+from tests.support.client import PATIENCE
+from tests.support.link import linked
+from tests.support.unix_server import listening
+
 Command = tuple[bytes, ...]
 INFO = b"role:master\r\nmaster_replid:0123456789abcdef0123456789abcdef01234567\r\n"
 
@@ -124,16 +130,74 @@ class HostileRedis:
         """One in this folder."""
         path = folder / "hostile.sock"
         redis = cls(path)
-        server = await asyncio.start_unix_server(redis._handle, str(path))
-        try:
+        async with listening(path, redis._handle, end=redis._end):
             yield redis
-        finally:
-            server.close()
-            redis.behave()
-            redis.cut()
-            await server.wait_closed()
+
+    def _end(self) -> None:
+        self.behave()
+        self.cut()
 
 
 def only(misdeed: Callable[[Command], Any], *names: bytes) -> Callable[[Command], bytes | None]:
     """Behaves well except for these commands."""
     return lambda command: misdeed(command) if command[0].upper() in names else well_said(command)
+
+
+class Answers:
+    """What each of some commands was answered, as it came."""
+
+    def __init__(self) -> None:
+        self.of: dict[bytes, list[Any]] = {}
+        self._came = asyncio.Event()
+
+    def ask(self, link: Link, *words: bytes) -> None:
+        """Sends ECHO with each of these."""
+        for word in words:
+            self.of[word] = []
+            link.send((b"ECHO", word), self._take(word))
+
+    def _take(self, word: bytes) -> Callable[[Any], None]:
+        def take(reply: Any) -> None:
+            self.of[word].append(reply)
+            self._came.set()
+
+        return take
+
+    async def all(self) -> None:
+        """Each was answered; once, and with its own reply or as undecided."""
+        async with asyncio.timeout(PATIENCE):
+            while not all(self.of.values()):
+                self._came.clear()
+                await self._came.wait()
+        for word, replies in self.of.items():
+            assert len(replies) == 1, (word, replies)
+            assert replies[0] == word or isinstance(replies[0], (UnavailableError, hiredis.ReplyError)), (word, replies)
+
+    def unavailable(self) -> set[bytes]:
+        """Those that were, up to now."""
+        return {word for word, replies in self.of.items() if replies and isinstance(replies[0], UnavailableError)}
+
+
+@asynccontextmanager
+async def surviving(redis: HostileRedis, **callbacks: Any) -> AsyncIterator[Link]:
+    """A link to it, which works in the end: when it behaves."""
+    async with linked(redis.url, **callbacks) as link:
+        yield link
+        redis.behave()
+        await works(link)
+
+
+async def works(link: Link) -> None:
+    """It is back, and every reply is where it belongs."""
+    await until(lambda: link.ready)
+    words = [b"after %d" % number for number in range(20)]
+    assert await link.calls([(b"ECHO", word) for word in words]) == words
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for something that is due."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.001)

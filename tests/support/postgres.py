@@ -24,6 +24,7 @@ import transcripts.migrate
 from tests.support.client import PATIENCE
 from tests.support.outside import run_outside
 from tests.support.server import wait_until
+from tests.support.started import Started
 from transcripts.database import open_database
 
 TEMPLATE = "chat_test_template"
@@ -103,8 +104,8 @@ class PostgresDatabase:
         self._execute("; ".join(rows), database=self.url)
 
 
-class OwnPostgres:
-    """Listens on a unix socket in a short folder of its own. Use as a context manager.
+class OwnPostgres(Started):
+    """Listens on a unix socket in a short folder of its own.
 
     Args:
         kept: a folder for its data that stays, and may have some in it.
@@ -122,19 +123,6 @@ class OwnPostgres:
             shutil.chown(self.folder, self._as["user"])
         self._bin = self._binaries()
 
-    def __enter__(self) -> OwnPostgres:
-        try:
-            if not (self.data / "PG_VERSION").exists():
-                self._initialise()
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.close()
-
     @property
     def url(self) -> str:
         return f"postgresql://postgres@/postgres?host={self.folder}"
@@ -147,6 +135,8 @@ class OwnPostgres:
     def start(self) -> None:
         """Starts it on what is in its folder, and waits until it takes connections."""
         assert self.process is None
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
         settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder)} | self.options
         with (self.folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(

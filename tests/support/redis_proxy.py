@@ -11,6 +11,8 @@ from typing import Any
 
 import hiredis
 
+from tests.support.unix_server import listening
+
 # Said when a connection begins, by its upkeep, or on the other connection: no step of anything.
 UNCOUNTED = {b"AUTH", b"SELECT", b"SCRIPT", b"PING", b"SUBSCRIBE", b"UNSUBSCRIBE", b"HELLO", b"CLIENT"}
 
@@ -98,15 +100,12 @@ class RedisProxy:
         """A proxy beside this socket."""
         path = target.with_name("proxy.sock")
         proxy = cls(target, path)
-        path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(proxy._handle, str(path))
-        try:
+        async with listening(path, proxy._handle, end=proxy._end):
             yield proxy
-        finally:
-            server.close()
-            proxy.go_on()
-            proxy.cut()
-            await server.wait_closed()
+
+    def _end(self) -> None:
+        self.go_on()
+        self.cut()
 
     async def gate(self) -> None:
         await self._open.wait()

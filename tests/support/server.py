@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from chatserver.stores.directory import Directory, NewAgent
 from tests.support.client import PATIENCE
 from tests.support.outside import run_outside
 from tests.support.ports import free_port
+from tests.support.started import Started
 
 PASSWORD = "correct horse battery"
 FAST = {"CHAT_CUSTOMER_RATE": "10000/10000", "CHAT_AGENT_RATE": "10000/10000"}
@@ -57,6 +59,21 @@ def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIE
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience} s: {what}")
         time.sleep(0.02)
+
+
+def until_gone(*pids: int) -> None:
+    """Waits until these processes have ended; they need not be children of ours."""
+    for pid in pids:
+        try:
+            ends = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            waiting = select.poll()
+            waiting.register(ends, select.POLLIN)
+            assert waiting.poll(PATIENCE * 1000), f"not within {PATIENCE} s: process {pid} ends"
+        finally:
+            os.close(ends)
 
 
 def alive(pid: int) -> bool:
@@ -94,8 +111,8 @@ def found(server: RunningServer, query: str) -> list[int]:
     return [json.loads(line)["ticket"] for line in searched.stdout.splitlines()]
 
 
-class RunningServer:
-    """`chatserver serve` on a folder of its own. Use as a context manager: whatever happens, nothing is left behind."""
+class RunningServer(Started):
+    """`chatserver serve` on a folder of its own."""
 
     program: tuple[str, ...] = ("chatserver", "serve")
 
@@ -108,17 +125,6 @@ class RunningServer:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._log, self._said = self.folder / "stderr.log", self.folder / "stdout.log"
-
-    def __enter__(self) -> RunningServer:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.close()
 
     @property
     def base(self) -> str:
@@ -199,7 +205,7 @@ class RunningServer:
         process, self.process = self.process, None
         process.kill()
         process.wait()
-        wait_until(lambda: not any(map(alive, children)), "the children end with their parent")
+        until_gone(*children)  # they end with their parent
 
     def children(self) -> list[int]:
         """The web processes and the worker."""
@@ -234,7 +240,7 @@ class RunningServer:
         """SIGKILL for the embedded Valkey alone."""
         pid = self.valkey_pid()
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not alive(pid), "Valkey is gone")
+        until_gone(pid)
 
     def command(self, *args: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command on the same data folder, with the same settings."""
@@ -255,4 +261,4 @@ class RunningServer:
             pid = self.valkey_pid()
             if str(self.folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
-                wait_until(lambda: not alive(pid), "Valkey is gone")
+                until_gone(pid)

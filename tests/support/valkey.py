@@ -14,10 +14,11 @@ from redis.exceptions import BusyLoadingError, ConnectionError
 
 from chatserver.embedded import _binary
 from tests.support.server import wait_until
+from tests.support.started import Started
 
 
-class OwnValkey:
-    """Listens on a unix socket in a short folder of its own. Use as a context manager.
+class OwnValkey(Started):
+    """Listens on a unix socket in a short folder of its own.
 
     Args:
         prefix: what is put in front of its command line, such as `("prlimit", …)`.
@@ -40,17 +41,6 @@ class OwnValkey:
         self.socket = self.folder / "own.sock"
         self.url = f"unix://{self.socket}"
         self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> OwnValkey:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.close()
 
     def start(self) -> None:
         """Starts it on what is in its folder, and waits until that is loaded."""

@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.backstage import Backstage, Valkey, backstage, running_valkey
 from tests.support.people import People, add_staff
+from tests.support.redis_proxy import RedisProxy
 from tests.support.server import RunningServer
 from tests.support.sqlite import Database
 from tests.support.sweep import Sweep
+from tests.support.valkey import OwnValkey
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,20 @@ def valkey() -> Iterator[Valkey]:
     """A Valkey without a server, for tests that call the parts of a worker themselves."""
     with running_valkey() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def own_valkey() -> Iterator[OwnValkey]:
+    """A Valkey that is paused, and reached through the proxy."""
+    with OwnValkey() as own:
+        yield own
+
+
+@pytest.fixture
+async def proxy(own_valkey: OwnValkey) -> AsyncIterator[RedisProxy]:
+    """What stands before it."""
+    async with RedisProxy.to(own_valkey.socket) as proxy:
+        yield proxy
 
 
 @pytest.fixture

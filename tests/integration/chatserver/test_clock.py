@@ -6,14 +6,12 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from chatserver.broker.keys import PARTITIONS, routing
-from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.broker.repair import LogRepair
 from chatserver.stores.presence import Presence
@@ -21,6 +19,7 @@ from chatserver.worker.leases import Leases
 from tests.support.backstage import Backstage, Valkey
 from tests.support.client import PATIENCE
 from tests.support.fake_clock import FakeClock
+from tests.support.link import linked
 from tests.support.log import assert_one_order, until_durable, until_state, whole_log
 from tests.support.people import People, add_staff, open_chat, position, start_talk
 from tests.support.server import RunningServer
@@ -99,20 +98,10 @@ def valkey(clock: FakeClock) -> Iterator[OwnValkey]:
         yield own
 
 
-@asynccontextmanager
-async def linked(valkey: OwnValkey) -> AsyncIterator[Link]:
-    link = Link(valkey.url, on_push=lambda *_: None, on_subscribed=lambda _: None)
-    await link.start()
-    try:
-        yield link
-    finally:
-        await link.stop()
-
-
 async def test_a_dead_workers_leases_do_not_last_as_long_as_the_clock_went_back(
     valkey: OwnValkey, clock: FakeClock
 ) -> None:
-    async with linked(valkey) as link:
+    async with linked(valkey.url) as link:
         dead, other = Leases(link), Leases(link)
         await dead.renew()
         await other.renew()
@@ -126,7 +115,7 @@ async def test_a_dead_workers_leases_do_not_last_as_long_as_the_clock_went_back(
 async def test_a_chat_that_a_dead_process_was_rebuilding_is_not_locked_for_as_long(
     valkey: OwnValkey, clock: FakeClock
 ) -> None:
-    async with linked(valkey) as link:
+    async with linked(valkey.url) as link:
         log = LogRepair(ChatLog(link))
         assert await log.lock_rebase(100_009, "dead")
         assert not await log.lock_rebase(100_009, "other")
@@ -152,7 +141,7 @@ async def test_a_chat_that_never_came_to_its_queue_does_not_wait_for_as_long(clo
 async def test_dead_nodes_and_lost_agents_are_found_although_the_clock_went_back(
     valkey: OwnValkey, clock: FakeClock
 ) -> None:
-    async with linked(valkey) as link:
+    async with linked(valkey.url) as link:
         dead, other = [Presence(link, lease_seconds=0.5, grace_seconds=0.5) for _ in range(2)]
         await dead.report(["ann", "ben"])
         await dead.report(["ann"])
@@ -169,7 +158,7 @@ async def test_dead_nodes_and_lost_agents_are_found_although_the_clock_went_back
 
 
 async def test_a_live_node_outlives_the_clocks_jumps(valkey: OwnValkey, clock: FakeClock) -> None:
-    async with linked(valkey) as link:
+    async with linked(valkey.url) as link:
         node, worker = [Presence(link, lease_seconds=15, grace_seconds=45) for _ in range(2)]
         await link.call(b"SADD", routing("mine:ann"), 100_009)
         for seconds in (BACK, 0, AHEAD, 0):

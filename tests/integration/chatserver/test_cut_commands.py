@@ -7,7 +7,7 @@ everything is there exactly once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,21 +26,9 @@ pytestmark = pytest.mark.anyio
 MOST_STEPS = 12  # more than any command has; a loop that gets there has not found the end
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[OwnValkey]:
-    with OwnValkey() as own:
-        yield own
-
-
 @pytest.fixture
-async def proxy(valkey: OwnValkey) -> AsyncIterator[RedisProxy]:
-    async with RedisProxy.to(valkey.socket) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def node(valkey: OwnValkey, proxy: RedisProxy) -> AsyncIterator[Node]:
-    async with running_node(proxy.url, valkey.socket) as node:
+async def node(own_valkey: OwnValkey, proxy: RedisProxy) -> AsyncIterator[Node]:
+    async with running_node(proxy.url, own_valkey.socket) as node:
         yield node
 
 
@@ -249,15 +237,15 @@ async def test_a_pass_whose_use_is_uncertain_is_not_used_twice(node: Node, proxy
     assert await secrets.use_pass(token) is None
 
 
-async def test_redis_that_hangs_does_it_late_and_once(node: Node, valkey: OwnValkey) -> None:
+async def test_redis_that_hangs_does_it_late_and_once(node: Node, own_valkey: OwnValkey) -> None:
     """It reads what was given up as soon as it goes on, beside what is repeated on the next connection."""
     customer = node.customer()
     ticket = (await node.open(customer, new_chat_key())).ticket
-    valkey.pause()
+    own_valkey.pause()
     posts = [node.post(customer, ticket, n, f"Message {n}") for n in range(2, 10)]
     refused = await asyncio.gather(*posts, return_exceptions=True)
     assert {type(one) for one in refused} == {UnavailableError}
-    valkey.go_on()
+    own_valkey.go_on()
     await node.ready()
     acks = [await node.post(customer, ticket, n, f"Message {n}") for n in range(2, 10)]
     log = await node.log(ticket)

@@ -7,11 +7,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import hiredis
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,7 +18,18 @@ from chatserver.broker.link import Link
 from chatserver.broker.scripts import ALL, script
 from chatserver.errors import ConfigError, UnavailableError
 from tests.support.client import PATIENCE
-from tests.support.hostile_redis import Command, HostileRedis, array, bulk, only, well_said
+from tests.support.hostile_redis import (
+    Answers,
+    Command,
+    HostileRedis,
+    array,
+    bulk,
+    only,
+    surviving,
+    until,
+    well_said,
+    works,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -57,74 +66,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "SILENT_SECONDS", 0.4)
 
 
-class Answers:
-    """What each of some commands was answered, as it came."""
-
-    def __init__(self) -> None:
-        self.of: dict[bytes, list[Any]] = {}
-        self._came = asyncio.Event()
-
-    def ask(self, link: Link, *words: bytes) -> None:
-        for word in words:
-            self.of[word] = []
-            link.send((b"ECHO", word), self._take(word))
-
-    def _take(self, word: bytes) -> Callable[[Any], None]:
-        def take(reply: Any) -> None:
-            self.of[word].append(reply)
-            self._came.set()
-
-        return take
-
-    async def all(self) -> None:
-        """Each was answered; once, and with its own reply or as undecided."""
-        async with asyncio.timeout(PATIENCE):
-            while not all(self.of.values()):
-                self._came.clear()
-                await self._came.wait()
-        for word, replies in self.of.items():
-            assert len(replies) == 1, (word, replies)
-            assert replies[0] == word or isinstance(replies[0], (UnavailableError, hiredis.ReplyError)), (word, replies)
-
-    def unavailable(self) -> set[bytes]:
-        """Those that were, up to now."""
-        return {word for word, replies in self.of.items() if replies and isinstance(replies[0], UnavailableError)}
-
-
-@asynccontextmanager
-async def linked(redis: HostileRedis, **callbacks: Any) -> AsyncIterator[Link]:
-    link = Link(
-        redis.url,
-        on_push=callbacks.get("on_push", lambda *_: None),
-        on_subscribed=callbacks.get("on_subscribed", lambda _: None),
-    )
-    await link.start()
-    try:
-        yield link
-        redis.behave()
-        await works(link)
-    finally:
-        await link.stop()
-
-
-async def works(link: Link) -> None:
-    """It is back, and every reply is where it belongs."""
-    await until(lambda: link.ready)
-    words = [b"after %d" % number for number in range(20)]
-    assert await link.calls([(b"ECHO", word) for word in words]) == words
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.001)
-
-
 async def test_replies_in_single_bytes_are_put_together(redis: HostileRedis) -> None:
     redis.in_pieces = True
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         answers = Answers()
         answers.ask(link, b"", b"$5\r\n*2\r\n", b"\r\n", b"x" * 300)
         await answers.all()
@@ -137,7 +81,7 @@ async def test_replies_in_single_bytes_are_put_together(redis: HostileRedis) -> 
 async def test_connection_is_reset_after_each_byte_of_replies(redis: HostileRedis) -> None:
     words = b"one", b"two", b"three"
     lengths = [len(well_said((b"ECHO", word))) for word in words]
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         for cut in range(sum(lengths)):
             answers = Answers()
             redis.cut_after = cut
@@ -153,7 +97,7 @@ async def test_connection_is_reset_after_each_byte_of_a_greeting(redis: HostileR
     """Also after the last: the reply that says "you are welcome" and the end may be read together."""
     greeting = sum(len(well_said(command)) for command in ((b"INFO",), *[(b"SCRIPT",)] * len(ALL)))
     assert greeting > 150
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         for cut in (*range(0, greeting - 5, 5), *range(greeting - 5, greeting + 2)):
             redis.cut_after = cut
             before = redis.connections
@@ -178,7 +122,7 @@ async def test_connection_is_lost_between_the_last_word_of_a_greeting_and_its_us
             redis.cut()
             await of._lost.wait()
 
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         monkeypatch.setattr(wire.Wire, "_greet", and_then_it_is_lost)
         redis.cut()
         await until(lambda: not times)
@@ -190,7 +134,7 @@ async def test_what_is_not_the_protocol_ends_the_connection(
     redis: HostileRedis, nonsense: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "SILENT_SECONDS", 2 * PATIENCE)  # not because nothing more is heard
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         answers = Answers()
         redis.says = only(lambda command: nonsense if command[1] == b"two" else well_said(command), b"ECHO")
         with capture_logs() as logs:
@@ -203,7 +147,7 @@ async def test_what_is_not_the_protocol_ends_the_connection(
 async def test_any_bytes_in_the_place_of_a_reply(redis: HostileRedis) -> None:
     """Bytes that begin like a reply and never end are no reply either: the command is given up in time."""
     dice = random.Random(4)
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         for _ in range(100):
             said = dice.choice([b"", b"$", b"*", b":", b"-", b"%", b"*1\r\n"]) + dice.randbytes(dice.randrange(12))
             redis.says = only(lambda _, said=said: said + b"\x00\r\n\x00", b"ECHO")  # type: ignore[misc]  # bound now
@@ -218,7 +162,7 @@ async def test_any_bytes_in_the_place_of_a_reply(redis: HostileRedis) -> None:
 
 
 async def test_reply_that_nobody_asked_for_is_not_given_to_the_next_command(redis: HostileRedis) -> None:
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         for stray in (b"+stray\r\n", b":1\r\n", b"*0\r\n", b"-ERR stray\r\n", b"$-1\r\n"):
             redis.says = only(lambda command, stray=stray: well_said(command) + stray, b"ECHO")  # type: ignore[misc]  # bound now
             with capture_logs() as logs:
@@ -235,7 +179,7 @@ async def test_reply_that_nobody_asked_for_is_not_given_to_the_next_command(redi
 
 async def test_what_redis_says_instead_of_an_answer_is_undecided(redis: HostileRedis) -> None:
     said = (b"-LOADING Redis is loading\r\n", b"-MOVED 3999 127.0.0.1:6381\r\n", b"-ERR unknown\r\n", b"-NOPERM\r\n")
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         for error in said:
             redis.says = only(lambda _, error=error: error, b"ECHO", b"EVALSHA", b"EVAL")  # type: ignore[misc]  # bound now
             with pytest.raises(UnavailableError):
@@ -246,7 +190,7 @@ async def test_what_redis_says_instead_of_an_answer_is_undecided(redis: HostileR
 
 
 async def test_script_that_is_not_known_is_sent_whole_once(redis: HostileRedis) -> None:
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         redis.says = only(lambda _: b"-NOSCRIPT No matching script.\r\n", b"EVALSHA")
         assert await link.script("page", (b"a", b"b"), ("", 0, "", 1)) == b"OK"
         redis.says = only(lambda _: b"-NOSCRIPT No matching script.\r\n", b"EVALSHA", b"EVAL")
@@ -283,13 +227,13 @@ async def test_greeting_that_is_refused_names_the_reason_and_is_repeated_later(r
 async def test_greeting_that_is_never_answered(redis: HostileRedis) -> None:
     redis.says = lambda _: None
     with pytest.raises(ConfigError, match="does not answer"):
-        async with linked(redis):
+        async with surviving(redis):
             pass
 
 
 async def test_answer_that_never_ends_is_given_up(redis: HostileRedis) -> None:
     """Half a gigabyte, a byte now and then: that something is heard is not enough for who waits."""
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         redis.says = only(lambda _: b"$536870912\r\n", b"ECHO")
         answers = Answers()
         answers.ask(link, b"one", b"two")
@@ -321,7 +265,7 @@ async def test_nonsense_among_the_pushes_loses_no_subscription(redis: HostileRed
         b"-ERR some\r\n",
         b"*1\r\n+message\r\n",
     )
-    async with linked(
+    async with surviving(
         redis, on_subscribed=confirmed.append, on_push=lambda channel, payload: pushed.append((channel, payload))
     ) as link:
         link.subscribe(b"here")
@@ -343,7 +287,7 @@ async def test_one_who_cannot_take_a_reply_harms_nobody_else(redis: HostileRedis
     def cannot(reply: Any) -> None:
         raise KeyError(reply)
 
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         answers = Answers()
         with capture_logs() as logs:
             link.send((b"ECHO", b"any"), cannot)
@@ -361,7 +305,7 @@ async def test_one_who_cannot_take_a_reply_harms_nobody_else(redis: HostileRedis
 
 async def test_more_than_redis_takes_is_refused_at_once(redis: HostileRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "SILENT_SECONDS", 30.0)  # only what is in our memory counts here
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         monkeypatch.setattr(wire, "MAX_WAITING", 50)
         redis.read_nothing()
         answers = Answers()
@@ -378,7 +322,7 @@ async def test_more_bytes_than_may_wait_are_refused_at_once(
 ) -> None:
     monkeypatch.setattr(wire, "SILENT_SECONDS", 30.0)
     monkeypatch.setattr(wire, "MAX_UNSENT_BYTES", 2**20)
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         redis.read_nothing()
         answers = Answers()
         for number in range(64):
@@ -401,7 +345,7 @@ async def test_connections_are_made_anew_at_random_and_ever_later(
         drawn.append((low, high))
         return 0.0
 
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         monkeypatch.setattr(wire, "BACKOFF_SECONDS", (0.05, 2.0))
         redis.says = only(lambda _: b"-LOADING\r\n", b"INFO")
         with monkeypatch.context() as patched:
@@ -423,7 +367,7 @@ async def test_whatever_it_does_each_command_is_answered_once_and_sent_once(redi
         only(lambda _: b"\x00", b"ECHO"),
         only(lambda _: b"-LOADING\r\n", b"INFO"),
     ]
-    async with linked(redis) as link:
+    async with surviving(redis) as link:
         answers = Answers()
         with capture_logs():
             for turn in range(100):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,36 +14,11 @@ from chatserver.broker.link import Link
 from chatserver.broker.wire import LOOK_SECONDS, SILENT_SECONDS
 from chatserver.errors import UnavailableError
 from tests.support.client import PATIENCE
+from tests.support.link import linked
 from tests.support.redis_proxy import RedisProxy
 from tests.support.valkey import OwnValkey
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[OwnValkey]:
-    with OwnValkey() as own:
-        yield own
-
-
-@pytest.fixture
-async def proxy(valkey: OwnValkey) -> AsyncIterator[RedisProxy]:
-    async with RedisProxy.to(valkey.socket) as proxy:
-        yield proxy
-
-
-@asynccontextmanager
-async def linked(url: str, **callbacks: Any) -> AsyncIterator[Link]:
-    link = Link(url, on_push=callbacks.get("on_push", _nothing), on_subscribed=callbacks.get("on_subscribed", _nothing))
-    await link.start()
-    try:
-        yield link
-    finally:
-        await link.stop()
-
-
-def _nothing(*_: bytes) -> None:
-    pass
 
 
 async def until_refused(link: Link) -> UnavailableError:
@@ -118,7 +91,7 @@ async def test_half_open_connection_is_given_up_and_made_anew(proxy: RedisProxy)
         assert await link.call(b"PING") == b"PONG"
 
 
-async def test_slow_redis_stays_shut_out_until_it_answers_quickly(valkey: OwnValkey, proxy: RedisProxy) -> None:
+async def test_slow_redis_stays_shut_out_until_it_answers_quickly(own_valkey: OwnValkey, proxy: RedisProxy) -> None:
     """It answers one thing after the other, each too late: half-open until a probe comes back in time."""
     async with linked(proxy.url) as link:
         proxy.hang()
@@ -134,9 +107,9 @@ async def test_slow_redis_stays_shut_out_until_it_answers_quickly(valkey: OwnVal
         await until_ready(link)
 
 
-async def test_paused_process_does_not_blame_redis(valkey: OwnValkey) -> None:
+async def test_paused_process_does_not_blame_redis(own_valkey: OwnValkey) -> None:
     """We were away ourselves (SIGSTOP, a blocked loop) while a command waited to be sent: nobody is refused."""
-    async with linked(valkey.url) as link:
+    async with linked(own_valkey.url) as link:
         with capture_logs() as logs:
             asked = asyncio.create_task(link.call(b"ECHO", b"here"))
             await asyncio.sleep(0)
@@ -161,7 +134,7 @@ async def test_every_subscription_is_made_anew(proxy: RedisProxy) -> None:
         assert confirmed.empty()
 
 
-async def test_lost_reply_is_not_asked_for_again(valkey: OwnValkey, proxy: RedisProxy) -> None:
+async def test_lost_reply_is_not_asked_for_again(own_valkey: OwnValkey, proxy: RedisProxy) -> None:
     async with linked(proxy.url) as link:
         proxy.lose_reply(1)
         with pytest.raises(UnavailableError):
@@ -171,12 +144,12 @@ async def test_lost_reply_is_not_asked_for_again(valkey: OwnValkey, proxy: Redis
         assert await link.call(b"GET", b"counter") == b"1"
 
 
-async def test_redis_that_became_a_replica_is_left(valkey: OwnValkey, proxy: RedisProxy) -> None:
+async def test_redis_that_became_a_replica_is_left(own_valkey: OwnValkey, proxy: RedisProxy) -> None:
     """After a failover the same address leads elsewhere, for who connects anew."""
     async with linked(proxy.url) as link:
         first = proxy.connections
         assert first == 2
-        with valkey.redis() as redis:
+        with own_valkey.redis() as redis:
             redis.replicaof("127.0.0.1", 1)
             with pytest.raises(UnavailableError):
                 await link.call(b"SET", b"some", b"thing")

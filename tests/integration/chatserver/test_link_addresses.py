@@ -18,6 +18,7 @@ from chatserver.broker.link import Link
 from chatserver.errors import ConfigError
 from chatserver.preflight import check_redis
 from tests.support.client import PATIENCE
+from tests.support.link import linked
 from tests.support.tls import Authority, tls_in_front_of
 from tests.support.valkey import OwnValkey
 
@@ -43,27 +44,19 @@ def authority() -> Iterator[Authority]:
 
 
 @asynccontextmanager
-async def linked(
-    url: str, subscribed: asyncio.Queue[bytes] | None = None
-) -> AsyncIterator[tuple[Link, asyncio.Queue[bytes]]]:
+async def listening(url: str, subscribed: asyncio.Queue[bytes]) -> AsyncIterator[tuple[Link, asyncio.Queue[bytes]]]:
     pushed: asyncio.Queue[bytes] = asyncio.Queue()
-    link = Link(
-        url,
-        on_push=lambda _, payload: pushed.put_nowait(payload),
-        on_subscribed=subscribed.put_nowait if subscribed else lambda _: None,
-    )
-    await link.start()
-    try:
+    async with linked(
+        url, on_push=lambda _, payload: pushed.put_nowait(payload), on_subscribed=subscribed.put_nowait
+    ) as link:
         yield link, pushed
-    finally:
-        await link.stop()
 
 
 async def works(url: str) -> None:
     """The checks at the start, commands, scripts and subscriptions, and redis-py beside the link."""
     await asyncio.to_thread(check_redis, url)
     subscribed: asyncio.Queue[bytes] = asyncio.Queue()
-    async with asyncio.timeout(PATIENCE), linked(url, subscribed) as (link, pushed):
+    async with asyncio.timeout(PATIENCE), listening(url, subscribed) as (link, pushed):
         link.subscribe(CHANNEL)
         assert await subscribed.get() == CHANNEL
         await link.call(b"PUBLISH", CHANNEL, b"hello")

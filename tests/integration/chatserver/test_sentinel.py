@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from chatserver.broker.link import Link
 from chatserver.errors import ConfigError
 from chatserver.preflight import check_redis
 from tests.support.client import PATIENCE
+from tests.support.link import linked
 from tests.support.log import assert_one_order, repeat, until_durable, whole_log
 from tests.support.people import People, add_staff, start_talk
 from tests.support.ports import free_port
@@ -32,18 +32,6 @@ def pair() -> Iterator[Watched]:
         yield pair
 
 
-@asynccontextmanager
-async def linked(url: str, subscribed: asyncio.Queue[bytes] | None = None) -> AsyncIterator[Link]:
-    link = Link(
-        url, on_push=lambda *_: None, on_subscribed=subscribed.put_nowait if subscribed else lambda channel: None
-    )
-    await link.start()
-    try:
-        yield link
-    finally:
-        await link.stop()
-
-
 async def until_ready(link: Link, *, not_in: bytes) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -56,7 +44,7 @@ async def test_failover_in_order_is_followed_by_link_and_redis_py(pair: Watched)
     check_redis(pair.url)
     redis = open_redis(pair.url)
     subscribed: asyncio.Queue[bytes] = asyncio.Queue()
-    async with asyncio.timeout(PATIENCE), linked(pair.url, subscribed) as link:
+    async with asyncio.timeout(PATIENCE), linked(pair.url, on_subscribed=subscribed.put_nowait) as link:
         link.subscribe(CHANNEL)
         assert await subscribed.get() == CHANNEL
         await link.call(b"SET", chat_key(1), b"before")

@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from chatserver.embedded import EmbeddedValkey, _binary
-from tests.support.server import RunningServer, alive, chatserver, wait_until
+from tests.support.server import RunningServer, alive, chatserver, until_gone, wait_until
 
 KEY = base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
 
@@ -177,7 +177,7 @@ def test_stopping_leaves_nothing_running() -> None:
         pids = [*running.children(), running.valkey_pid()]
         assert len(pids) == 4
         assert running.stop() == 0
-        wait_until(lambda: not any(map(alive, pids)), "all have ended")
+        until_gone(*pids)
         assert no_process_in(running.folder)
         assert "Traceback" not in running.log
 
@@ -193,7 +193,7 @@ def test_second_server_on_the_folder_shares_its_valkey() -> None:
             assert alive(pid)
             assert other.is_ready()
             assert other.stop() == 0
-            wait_until(lambda: not alive(pid), "the last to leave stops Valkey")
+            until_gone(pid)  # the last to leave stops it
 
 
 def test_long_path_moves_the_socket_elsewhere() -> None:
