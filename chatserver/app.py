@@ -23,7 +23,6 @@ from chatserver.actions.messages import Messages
 from chatserver.actions.opening import Opening
 from chatserver.actions.text import TextCleaner
 from chatserver.actions.waiting import Waiting
-from chatserver.broker.clients import open_redis
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
@@ -67,7 +66,7 @@ class ChatServer:
             settings.database, patience_ms=DATABASE_PATIENCE_MS, connections=settings.database_connections
         )
         hub = Hub(ping_seconds=settings.ping_seconds, check_seconds=settings.check_seconds)
-        self._engine, self._redis = engine, open_redis(redis_url)
+        self._engine = engine
         self._settings = settings
         self._link = Link(redis_url, on_push=hub.pushed, on_subscribed=hub.subscribed, strict=settings.strict)
         self._behind_seconds = settings.behind_seconds
@@ -94,7 +93,7 @@ class ChatServer:
             directory=directory,
             store=store,
             search=Search(engine),
-            secrets=Secrets(self._redis),
+            secrets=Secrets(self._link),
             signer=signer,
             access_key=keys.access,
             seal_keys=keys.seal_keys,
@@ -163,7 +162,6 @@ class ChatServer:
             await self.services.hub.stop()
             await self._lease.stop()
             await self._link.stop()
-            await self._redis.aclose()
             await self._engine.dispose()
 
     async def _healthz(self, request: Request) -> Response:
@@ -182,7 +180,8 @@ class ChatServer:
 
     async def _warnings(self) -> list[str]:
         """What an operator should look at while chats go on: a proxy that took every node out would end them."""
-        warnings = []
+        away = [str(shard.address) for shard in self._link.shards if not shard.ready]
+        warnings = [f"Redis at {address} does not answer: its chats wait" for address in away if self._link.ready]
         try:
             async with read(self._engine) as db:
                 await db.execute(text("SELECT 1"))

@@ -4,13 +4,17 @@ installation's identity.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 
-from chatserver.broker.clients import connect
+from chatserver.broker.clients import connect, connect_each
 from chatserver.broker.keys import routing
+from chatserver.broker.places import Place
 from chatserver.config import Settings
 from chatserver.embedded import EmbeddedValkey
 from chatserver.errors import ConfigError
@@ -55,40 +59,66 @@ def join_redis(settings: Settings) -> RedisPlace:
 
 
 def check_redis(url: str, *, strict: bool = False) -> None:
-    """Version, `noeviction` and AOF, when strict also its fsync: without them acknowledged entries could vanish.
+    """Version, `noeviction` and AOF, when strict also its fsync: without them acknowledged entries could vanish. Of a
+    Cluster, of every primary that answers: the chats of the others need not wait for one that is away.
 
     Raises:
         ConfigError: names what to change.
     """
     try:
-        with connect(url, socket_connect_timeout=3, socket_timeout=5) as redis:
-            info = redis.info()
+        servers = connect_each(url, socket_connect_timeout=3, socket_timeout=5)
     except (RedisError, OSError, ValueError) as exc:
         raise ConfigError(f"Redis (CHAT_REDIS_URL) cannot be reached: {exc}") from exc
+    missed: dict[Place | None, str] = {}
+    for place, redis in servers.items():
+        with redis:
+            try:
+                info = redis.info()
+            except (RedisError, OSError) as exc:
+                missed[place] = str(exc)
+                continue
+            name = f"Redis at {place}" if place else "Redis"
+            _check_server(name, redis, info, strict=strict, in_cluster=place is not None)
+    if len(missed) == len(servers):
+        raise ConfigError(f"Redis (CHAT_REDIS_URL) cannot be reached: {', '.join(missed.values())}")
+    for place, why in missed.items():
+        log.warning("redis.not_checked", address=str(place), why=why)
+
+
+def _check_server(name: str, redis: Redis, info: dict[str, Any], *, strict: bool, in_cluster: bool) -> None:
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
     if int(version.split(".")[0]) < OLDEST_REDIS:
-        raise ConfigError(f"Redis {version} is too old: version {OLDEST_REDIS}.0 or newer is needed, or Valkey")
+        raise ConfigError(f"{name} is too old, {version}: version {OLDEST_REDIS}.0 or newer is needed, or Valkey")
     if info.get("maxmemory_policy") != "noeviction":
-        raise ConfigError("Redis may throw keys away: set `maxmemory-policy noeviction`")
+        raise ConfigError(f"{name} may throw keys away: set `maxmemory-policy noeviction`")
     if not info.get("aof_enabled"):
-        raise ConfigError("Redis keeps nothing over a restart: set `appendonly yes`")
+        raise ConfigError(f"{name} keeps nothing over a restart: set `appendonly yes`")
     if strict:
-        _check_strict(url)
+        _check_strict(name, redis)
+    if bool(info.get("cluster_enabled")) is not in_cluster:
+        raise ConfigError(f"{name} is a part of a Cluster: write CHAT_REDIS_URL=redis+cluster://host:port,host:port")
+    if in_cluster:
+        _warn_of_full_coverage(name, redis)
 
 
-def _check_strict(url: str) -> None:
+def _warn_of_full_coverage(name: str, redis: Redis) -> None:
+    with contextlib.suppress(RedisError):  # who may not ask, is not told
+        if redis.config_get("cluster-require-full-coverage").get("cluster-require-full-coverage") == "yes":
+            log.warning("redis.full_coverage", address=name, why="one shard that is down stops the chats of all")
+
+
+def _check_strict(name: str, redis: Redis) -> None:
     """Whether every answer waits for the disk. INFO does not say it; who forbids CONFIG GET cannot be believed."""
     needed = {"appendfsync": "always", "no-appendfsync-on-rewrite": "no"}
     try:
-        with connect(url, socket_connect_timeout=3, socket_timeout=5) as redis:
-            found = redis.config_get(*needed)
+        found = redis.config_get(*needed)
     except RedisError as exc:
         raise ConfigError(
             "CHAT_STRICT cannot be checked: let the user of CHAT_REDIS_URL run CONFIG GET (ACL `+config|get`)"
         ) from exc
-    for name, value in needed.items():
-        if found.get(name) != value:
-            raise ConfigError(f"CHAT_STRICT acknowledges what is on the disk: set `{name} {value}` in Redis")
+    for option, value in needed.items():
+        if found.get(option) != value:
+            raise ConfigError(f"CHAT_STRICT acknowledges what is on the disk: set `{option} {value}` in {name}")
 
 
 async def migrate(settings: Settings, *, rewrite_site: bool = False) -> bool:
@@ -136,11 +166,12 @@ def check_installation(settings: Settings, redis_url: str) -> None:
         if not path.exists():
             path.write_text(new_id() + "\n")
         mine = path.read_text().strip()
-        with connect(redis_url, socket_timeout=5) as redis:
-            known = redis.set(routing("installation"), mine, nx=True, get=True)
     except OSError as exc:
         raise ConfigError(f"the data folder {settings.data} cannot be used: {exc.strerror}") from exc
-    except RedisError as exc:
+    try:
+        with connect(redis_url, socket_timeout=5) as redis:
+            known = redis.set(routing("installation"), mine, nx=True, get=True)
+    except (RedisError, OSError) as exc:
         raise ConfigError(f"Redis cannot be used: {exc}") from exc
     if known and known.decode() != mine:
         raise ConfigError(

@@ -14,9 +14,10 @@ import structlog
 
 from chatserver.actions.author import Author
 from chatserver.actions.text import TextCleaner
+from chatserver.broker.asking import is_forgotten_script
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import numbers_of, transient_event
-from chatserver.broker.link import Link, is_forgotten_script
+from chatserver.broker.link import Link
 from chatserver.broker.log import Accepted, ChatLog, MissingChat, answer_of
 from chatserver.errors import ChatError, GapError, NotFoundError, UnavailableError
 from chatserver.ids import new_id
@@ -197,9 +198,11 @@ class _Said:
         self._entry_id = new_id()
 
     def send(self, link: Link) -> None:
-        command = self.command
-        packed = self._voice.message(self._entry_id, command.n, self._text, command.gen, link.replid)
-        link.send_packed(packed, self._replied)
+        command, voice = self.command, self._voice
+        shard = link.shard(voice.channel)
+        shard.send_packed(
+            voice.message(self._entry_id, command.n, self._text, command.gen, shard.replid), self._replied
+        )
 
     def draft(self) -> Draft:
         return self._voice.draft(self._entry_id, self.command.n, self._text, self.command.gen)

@@ -9,6 +9,8 @@ from typing import Any
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
+from chatserver.broker.cluster import Cluster
+from chatserver.broker.places import Place
 from chatserver.broker.scripts import ALL, script
 from chatserver.broker.sentinel import Sentinels
 from chatserver.errors import UnavailableError
@@ -19,13 +21,17 @@ _REPLID = re.compile(rb"master_replid:(\w+)")
 
 
 class Address:
-    """Where Redis is, from a URL in redis-py's form (redis://, rediss://, unix://) or Sentinels', and what it has to
-    be.
+    """Where a server is, from a URL in redis-py's form (redis://, rediss://, unix://) or Sentinels', or at a place
+    of its own in a Cluster, and what it has to be.
     """
 
-    def __init__(self, url: str, *, strict: bool = False) -> None:
-        self._sentinels = Sentinels.of(url)
-        options: Mapping[str, Any] = self._sentinels.redis if self._sentinels else parse_url(url)
+    def __init__(self, url: str, *, strict: bool = False, place: Place | None = None) -> None:
+        self._sentinels, cluster = Sentinels.of(url), Cluster.of(url)
+        options: Mapping[str, Any]
+        if cluster and place:
+            options = {**cluster.options, "host": place.host, "port": place.port}
+        else:
+            options = self._sentinels.redis if self._sentinels else parse_url(url)
         self._strict = strict
         self.path: str | None = options.get("path")
         self.host: str = options.get("host") or "localhost"

@@ -175,6 +175,7 @@ class Voice:
         "_fields",
         "_for",
         "_size",
+        "channel",
         "device",
         "origin",
         "participant",
@@ -183,6 +184,7 @@ class Voice:
 
     def __init__(self, ticket: int, participant: Participant, device: str, origin: bytes) -> None:
         self.ticket, self.participant, self.device, self.origin = ticket, participant, device, origin
+        self.channel = chat_key(ticket)
         fixed = _Body("0" * 36, "all", ticket, "message", participant.role, participant.id, participant.name)
         # Without the map's header and the identifier; behind them come text, device and n.
         self._before = _encode(fixed)[1 + _ID_BYTES :] + _encode("text")

@@ -9,11 +9,24 @@ from __future__ import annotations
 import zlib
 
 PARTITIONS = 64
+# What tells a key's slot, each three bytes: those of the partitions in their order, of the routing slot, the secrets.
+TAGS = (*(b"p%02d" % number for number in range(PARTITIONS)), b"q}:", b"s}:")
+HOME, SECRETS = TAGS[PARTITIONS:]
 
 
 def partition(ticket: int) -> int:
     """The partition of a chat, 0 … 63."""
     return zlib.crc32(b"%d" % ticket) % PARTITIONS
+
+
+def tag_of(key: bytes) -> bytes:
+    """Which of `TAGS` a key or channel of ours has."""
+    return key[6:9]
+
+
+def key_of_tag(tag: bytes) -> bytes:
+    """The beginning of the keys that have it."""
+    return b"chat:{%b}:" % tag.rstrip(b"}:")
 
 
 def chat_key(ticket: int, suffix: bytes = b"") -> bytes:
@@ -54,9 +67,19 @@ def topic_channel(topic: str) -> bytes:
     return f"chat:{{q}}:t:{topic}".encode()
 
 
-def secret(kind: str, digest: str) -> str:
+def topic_in(channel: bytes) -> str:
+    """The topic of such a channel; of another one, empty."""
+    return channel.partition(b"{q}:t:")[2].decode()
+
+
+def probe_channel(tag: bytes, name: str) -> bytes:
+    """What a process sends itself over the shard that has this slot (one of `TAGS`)."""
+    return key_of_tag(tag) + b"probe:" + name.encode()
+
+
+def secret(kind: str, digest: str) -> bytes:
     """A short-lived secret's record: `pass`, `session`, `setup`, `revoked`, `tries`; only its digest is in the name."""
-    return f"chat:{{s}}:{kind}:{digest}"
+    return f"chat:{{s}}:{kind}:{digest}".encode()
 
 
 CONTROL = b"chat:{q}:control"  # to every process: digests of sign-ins that have ended

@@ -1,39 +1,40 @@
-"""The hot path to Redis: two connections, plain callbacks, no task or future per command.
+"""All of Redis, whether it is one server or a Cluster: each command goes to the server that has its key.
 
-Commands of a loop turn go out in one write, replies of a read are handed out in one go (measured: 20 instead of 60 µs
-a message). The link reconnects by itself with jitter. Nothing is sent twice by it: a command whose reply was lost is
-answered with `UnavailableError`, and whoever asked decides; scripts answer the same for the same command, so asking
-again is safe.
+Which server that is, is said by the three bytes in a key that tell slots apart (`keys.tag_of`): the 64 partitions,
+the routing slot and the secrets. With one server they all lead to it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-import hiredis
 import structlog
 
 from chatserver.broker.address import Address
-from chatserver.broker.breaker import unavailable
-from chatserver.broker.scripts import Script, script
-from chatserver.broker.wire import Done, Wire, bulks, pack
-from chatserver.errors import UnavailableError
+from chatserver.broker.asking import Asking, Command
+from chatserver.broker.cluster import Cluster
+from chatserver.broker.keys import HOME, SECRETS, TAGS, partition, tag_of
+from chatserver.broker.places import Place
+from chatserver.broker.shard import Shard
+from chatserver.broker.wire import Done
+from chatserver.errors import ConfigError
 
-COMPLAIN_SECONDS = 10.0
+# How often a Cluster is asked who has what: seldom, as long as every server answers and has what it is asked for.
+SETTLED_SECONDS = 10.0
+UNSETTLED_SECONDS = 0.5
+LEAST_SECONDS = 0.1
 
 log = structlog.get_logger()
 
 
-class Link:
-    """Commands on one connection, subscriptions on another (their output buffers have other limits in Redis).
+class Link(Asking):
+    """The shards of Redis, as one.
 
-    `on_push(channel, payload)` gets messages in the order of each channel. `on_subscribed(channel)` is called at each
-    confirmation, also after a reconnect: what was published in between is gone, and the receiver has to refill from
-    the log. With `strict`, no connection is used to a Redis that may answer before its fsync.
+    `on_push` and `on_subscribed` are those of `Shard`. With `strict`, no connection is used to a Redis that may answer
+    before its fsync.
     """
 
     def __init__(
@@ -44,184 +45,143 @@ class Link:
         on_subscribed: Callable[[bytes], None],
         strict: bool = False,
     ) -> None:
-        self._address = Address(url, strict=strict)
-        self._on_push, self._on_subscribed = on_push, on_subscribed
-        self._channels: set[bytes] = set()
-        self._commands = Wire(self._address, "commands", on_reply=None)
-        self._pushes = Wire(self._address, "pushes", on_reply=self._pushed)
+        self._cluster = Cluster.of(url)
+        self._doubt = asyncio.Event()
+        self._address = partial(Address, url, strict=strict)
+        self._shard_at = partial(Shard, on_push=on_push, on_subscribed=on_subscribed, on_doubt=self._doubt.set)
+        self._places: dict[Place, Shard] = {}
+        self._by_tag = {} if self._cluster else dict.fromkeys(TAGS, self._shard_at(self._address()))
+        self._follower: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connects.
 
         Raises:
-            ConfigError: Redis cannot be reached or refuses us.
+            ConfigError: Redis cannot be reached or refuses us; of a Cluster, all that we need of it.
         """
-        self._pushes.on_ready = self._resubscribe
-        await self._commands.start()
-        await self._pushes.start()
+        if self._cluster:
+            await self._find(self._cluster)
+        tried = await asyncio.gather(*(shard.start() for shard in self.shards), return_exceptions=True)
+        failed = [error for error in tried if error]
+        if failed and len(failed) == len(tried):
+            raise failed[0]
+        for shard, error in zip(self.shards, tried, strict=True):
+            if error:
+                log.warning("redis.not_yet", address=str(shard.address), why=str(error))
+                shard.begin()
+        if self._cluster:
+            self._follower = asyncio.create_task(self._follow(self._cluster), name="redis cluster")
 
     async def stop(self) -> None:
-        """Closes both connections; commands on the way are answered `UnavailableError`."""
-        await self._commands.stop()
-        await self._pushes.stop()
+        """Closes all connections; commands on the way are answered `UnavailableError`."""
+        if self._follower:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        for shard in self.shards:
+            await shard.stop()
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Each once."""
+        return list(dict.fromkeys(self._by_tag.values()))
 
     @property
     def ready(self) -> bool:
-        """Whether both connections are up and Redis answers in time."""
-        return self._commands.breaker.closed and self._pushes.up
+        """Whether what nobody can come in without answers: the routing slot and the secrets."""
+        return self._by_tag[HOME].ready and self._by_tag[SECRETS].ready
 
-    @property
-    def replid(self) -> bytes:
-        """The history of Redis' data that commands sent now will meet (`Address.replid`)."""
-        return self._commands.replid
+    def shard(self, key: bytes) -> Shard:
+        """The one that has this key or channel."""
+        return self._by_tag[tag_of(key)]
 
-    def send(self, args: Sequence[bytes | str | int], done: Done | None = None) -> None:
-        """Sends one command; `done(reply)` is called later, with an exception as reply when it failed."""
-        self._commands.send(pack(tuple(args)), done or _ignore)
+    def shard_of(self, ticket: int) -> Shard:
+        """The one that has this chat."""
+        return self._by_tag[TAGS[partition(ticket)]]
 
-    def run(self, name: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], done: Done) -> None:
-        """Runs a script."""
-        self.run_packed(name, 1 + len(keys) + len(args), bulks((len(keys), *keys, *args)), done)
+    def by_shard(self, partitions: Iterable[int]) -> dict[Shard, list[int]]:
+        """Which shard has which of these."""
+        found: dict[Shard, list[int]] = {}
+        for number in partitions:
+            found.setdefault(self._by_tag[TAGS[number]], []).append(number)
+        return found
 
-    def run_packed(self, name: str, count: int, packed: bytes, done: Done) -> None:
-        """Runs a script; `packed` are the `count` parts of the command that follow its name."""
-        chosen = script(name)
-        self._commands.send(chosen.by_name(count) + packed, partial(self._ran, chosen, count, packed, done))
+    def send(self, args: Command, done: Done | None = None) -> None:
+        self._by_tag.get(_tag_in(args), self._by_tag[HOME]).send(args, done)
 
-    def send_packed(self, packed: bytes, done: Done) -> None:
-        """Sends one command that is packed already. A script that Redis has forgotten is not sent as a whole."""
-        self._commands.send(packed, done)
-
-    def _ran(self, chosen: Script, count: int, packed: bytes, done: Done, reply: Any) -> None:
-        if is_forgotten_script(reply):
-            # Restart without AOF, SCRIPT FLUSH. Redis has done nothing: send the whole text, once.
-            self._commands.send(chosen.in_full(count) + packed, done)
-        else:
-            done(reply)
-
-    async def call(self, *args: bytes | str | int) -> Any:
-        """Sends one command and waits for its reply.
-
-        Raises:
-            UnavailableError: no connection, no reply, or Redis refused.
-        """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(args, lambda reply: _resolve(future, reply))
-        return await future
-
-    async def calls(self, commands: Sequence[Sequence[bytes | str | int]]) -> list[Any]:
-        """Sends commands that do not depend on each other, in one go, and waits for all replies, in their order. One
-        future for all: a task for each would cost more than the command.
-
-        Raises:
-            UnavailableError: as `call`, for any of them; the others may have been done.
-        """
-        future, replied = _all_of(len(commands))
-        for command in commands:
-            self.send(command, replied)
-        return await future
-
-    async def script(self, name: str, keys: Sequence[bytes], args: Sequence[bytes | str | int]) -> Any:
-        """Runs a script and waits for its reply.
-
-        Raises:
-            UnavailableError: as `call`.
-        """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.run(name, keys, args, lambda reply: _resolve(future, reply))
-        return await future
-
-    async def scripts(self, name: str, each: Sequence[tuple[Sequence[bytes], Sequence[bytes | str | int]]]) -> None:
-        """Runs a script several times, with these (keys, args), and waits until all are done.
-
-        Raises:
-            UnavailableError: as `calls`.
-        """
-        future, replied = _all_of(len(each))
-        for keys, args in each:
-            self.run(name, keys, args, replied)
-        await future
+    def run(self, name: str, keys: Sequence[bytes], args: Command, done: Done) -> None:
+        self._by_tag[tag_of(keys[0])].run(name, keys, args, done)
 
     def subscribe(self, channel: bytes) -> None:
         """From the next `on_subscribed(channel)` on, messages of the channel arrive."""
-        self._channels.add(channel)
-        if self._pushes.up:
-            self._pushes.send(pack((b"SUBSCRIBE", channel)), None)
+        self.shard(channel).subscribe(channel)
 
     def unsubscribe(self, channel: bytes) -> None:
         """Ends a subscription."""
-        self._channels.discard(channel)
-        if self._pushes.up:
-            self._pushes.send(pack((b"UNSUBSCRIBE", channel)), None)
+        self.shard(channel).unsubscribe(channel)
 
-    def renew_pushes(self) -> None:
-        """Ends the connection for subscriptions: it is made anew, and `on_subscribed` is called for each channel."""
-        self._pushes.end()
+    # -- a Cluster
 
-    def _resubscribe(self) -> None:
-        channels = list(self._channels)
-        for at in range(0, len(channels), 512):
-            self._pushes.send(pack((b"SUBSCRIBE", *channels[at : at + 512])), None)
+    async def _find(self, cluster: Cluster) -> None:
+        try:
+            topology = await asyncio.to_thread(cluster.ask)
+        except OSError as exc:
+            raise ConfigError(f"Redis at {cluster} cannot be used: {exc}") from exc
+        for tag, place in topology.primaries.items():
+            self._by_tag[tag] = self._at(place)
+        self._name_tags()
 
-    def _pushed(self, reply: Any) -> None:
-        if isinstance(reply, Exception):
-            return  # on a full disk even PING is refused; it is a sign of life all the same
-        if reply[0] == b"message":
-            self._on_push(reply[1], reply[2])
-        elif reply[0] == b"subscribe" and reply[1] in self._channels:
-            self._on_subscribed(reply[1])
+    def _at(self, place: Place) -> Shard:
+        if place not in self._places:
+            self._places[place] = self._shard_at(self._address(place=place))
+        return self._places[place]
+
+    async def _follow(self, cluster: Cluster) -> None:
+        """Asks again when something is in doubt, and until all is well."""
+        while True:
+            settled = all(shard.ready for shard in self.shards)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLED_SECONDS if settled else UNSETTLED_SECONDS):
+                    await self._doubt.wait()
+            self._doubt.clear()
+            try:
+                topology = await asyncio.to_thread(cluster.ask, list(self._places))
+            except OSError as exc:
+                log.warning("redis.cluster_unknown", why=str(exc))
+            else:
+                await self._lay_out(topology.primaries)
+            await asyncio.sleep(LEAST_SECONDS)  # what is refused a thousand times is asked about once
+
+    async def _lay_out(self, primaries: Mapping[bytes, Place]) -> None:
+        """From now on, everything goes where it belongs by this."""
+        before = dict(self._by_tag)
+        new = {place: self._at(place) for place in primaries.values() if place not in self._places}
+        for shard in new.values():
+            shard.begin()
+        self._by_tag |= {tag: self._at(place) for tag, place in primaries.items()}
+        moved = {tag for tag, shard in self._by_tag.items() if before[tag] is not shard}
+        for old in {before[tag] for tag in moved}:
+            for channel in old.channels:
+                if tag_of(channel) in moved:
+                    old.unsubscribe(channel)
+                    self.subscribe(channel)
+        self._name_tags()
+        for shard in self.shards:
+            shard.subscribe_again()
+        for place, shard in list(self._places.items()):
+            if shard not in self._by_tag.values():
+                del self._places[place]
+                await shard.stop()
+        if moved:
+            log.info("redis.moved", slots=len(moved), servers=[str(place) for place in self._places])
+
+    def _name_tags(self) -> None:
+        for tag in (*reversed(TAGS), HOME):
+            self._by_tag[tag].tag = tag
 
 
-def _ignore(reply: Any) -> None:
-    pass
-
-
-def is_forgotten_script(reply: Any) -> bool:
-    """Whether Redis knows nothing of the script that was asked for by its name."""
-    return reply.__class__ is hiredis.ReplyError and str(reply).startswith("NOSCRIPT")
-
-
-def as_error(reply: Any) -> UnavailableError | None:
-    """The error in a reply, if it is one; what Redis itself said goes to the log, not to the client."""
-    if isinstance(reply, UnavailableError):
-        return reply
-    if isinstance(reply, hiredis.ReplyError):
-        _complain(str(reply)[:200])
-        return unavailable()
-    return None
-
-
-_complained: dict[str, float] = {}
-
-
-def _complain(reply: str) -> None:
-    """Says each kind of refusal once in ten seconds: a full disk refuses every command."""
-    kind, now = reply.split(" ", 1)[0], time.monotonic()
-    if now - _complained.get(kind, -COMPLAIN_SECONDS) >= COMPLAIN_SECONDS:
-        _complained[kind] = now
-        log.error("redis.refused", reply=reply)
-
-
-def _resolve(future: asyncio.Future[Any], reply: Any) -> None:
-    if future.done():
-        return
-    error = as_error(reply)
-    if error:
-        future.set_exception(error)
-    else:
-        future.set_result(reply)
-
-
-def _all_of(count: int) -> tuple[asyncio.Future[list[Any]], Done]:
-    """A future for so many replies, in the order in which they come, and what takes them."""
-    future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-    replies: list[Any] = []
-
-    def replied(reply: Any) -> None:
-        replies.append(reply)
-        if len(replies) == count:
-            _resolve(future, next(filter(None, map(as_error, replies)), replies))
-
-    if not count:
-        future.set_result(replies)
-    return future, replied
+def _tag_in(args: Command) -> bytes:
+    """That of a command's key. One without a key (PING, TIME) is for the shard of the routing slot."""
+    place = 3 if args[0] == b"EVAL" else 1
+    key = args[place] if len(args) > place else HOME
+    return tag_of(key) if isinstance(key, bytes) else HOME

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chatserver.broker import event as events
+from chatserver.broker.asking import as_error
 from chatserver.broker.draft import Draft, body_hash
 from chatserver.broker.keys import PARTITIONS, chat_key, open_key, ticket_work_list, work_list
-from chatserver.broker.link import Link, as_error
+from chatserver.broker.link import Link
+from chatserver.broker.shard import Shard
 from chatserver.errors import (
     ChatClosedError,
     ChatError,
@@ -65,16 +67,17 @@ class Undurable(NamedTuple):
 
 
 class ChatLog:
-    """All chats' logs behind one link."""
+    """All chats' logs."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
 
     def send(self, draft: Draft, origin: bytes, done: Callable[[Accepted | ChatError], None]) -> None:
         """Appends; `done` gets the entry's numbers or the reason why not (`MissingChat`: rebuild, then again)."""
-        self.link.run_packed(
+        shard = self.link.shard_of(draft.ticket)
+        shard.run_packed(
             "close" if draft.kind == "closed" else "send",
-            *draft.send(origin, self.link.replid),
+            *draft.send(origin, shard.replid),
             partial(_answered, done, draft.entry_id),
         )
 
@@ -124,7 +127,7 @@ class ChatLog:
                 "info",
                 info,
                 "replid",
-                self.link.replid,
+                self.replid(ticket),
             ),
         )
         if reply[0] == b"missing":
@@ -147,7 +150,7 @@ class ChatLog:
             (
                 ticket,
                 chat_key(ticket),
-                self.link.replid,
+                self.replid(ticket),
                 gen,
                 draft.person_id,
                 participant.id,
@@ -177,7 +180,7 @@ class ChatLog:
         reply = await self.link.script(
             "release",
             (chat_key(ticket, b":m"), chat_key(ticket, b":x"), ticket_work_list(b"dirty", ticket)),
-            (ticket, chat_key(ticket), self.link.replid, gen, draft.participant, events.NOBODY, head, body),
+            (ticket, chat_key(ticket), self.replid(ticket), gen, draft.participant, events.NOBODY, head, body),
         )
         answer = answer_of(reply, draft.entry_id)
         if isinstance(answer, ChatError):
@@ -231,7 +234,7 @@ class ChatLog:
 
     def publish(self, ticket: int, event: bytes, origin: bytes) -> None:
         """Tells the others something that is not stored (typing)."""
-        self.link.send((b"PUBLISH", chat_key(ticket), b"T" + origin + event))
+        self.link.send((b"SPUBLISH", chat_key(ticket), b"T" + origin + event))
 
     async def ticket_for(self, customer_id: str, key: str, fresh: int | None = None) -> int | None:
         """The ticket that belongs to this chat_key; `fresh` becomes it if there is none yet."""
@@ -246,25 +249,24 @@ class ChatLog:
         """The routing slot agrees with the chat: nothing left to do for who sweeps up after crashes."""
         await self.link.call(b"ZREM", ticket_work_list(b"todo", ticket), ticket)
 
+    def replid(self, ticket: int) -> bytes:
+        """The history of Redis' data in which the chat is now (`Address.replid`)."""
+        return self.link.shard_of(ticket).replid
+
     async def exists(self, ticket: int) -> bool:
         """Whether the chat has its keys."""
         return bool(await self.link.call(b"EXISTS", chat_key(ticket, b":m")))
 
     async def is_current(self, ticket: int) -> bool:
         """Whether the chat takes entries: it was filled, or compared with SQL, in this history of Redis' data."""
-        return bool(await self.link.call(b"HGET", chat_key(ticket, b":m"), b"replid") == self.link.replid)
+        found = await self.link.call(b"HGET", chat_key(ticket, b":m"), b"replid")
+        return bool(found == self.replid(ticket))
 
-    async def undurable(self) -> Undurable:
-        """How far the record is behind the logs, over all chats."""
-        lists = [work_list(b"dirty", number) for number in range(PARTITIONS)]
-        time, *found = await self.link.calls(
-            [(b"TIME",)]
-            + [(b"ZCARD", name) for name in lists]
-            + [(b"ZRANGE", name, 0, 0, b"WITHSCORES") for name in lists]
-        )
-        now = int(time[0]) * 1000 + int(time[1]) / 1000
-        since = min((float(oldest[1]) for oldest in found[PARTITIONS:] if oldest), default=now)
-        return Undurable(sum(found[:PARTITIONS]), max(0.0, now - since) / 1000)
+    async def undurable(self, partitions: Iterable[int] = range(PARTITIONS)) -> Undurable:
+        """How far the record is behind the logs, over all chats in these partitions whose shard answers."""
+        shards = self.link.by_shard(partitions)
+        found = [await _undurable(shard, numbers) for shard, numbers in shards.items() if shard.ready]
+        return Undurable(sum(one.chats for one in found), max((one.seconds for one in found), default=0.0))
 
     async def work(
         self,
@@ -280,6 +282,16 @@ class ChatLog:
             [(b"ZRANGE", work_list(name, number), since, until, b"BYSCORE", b"LIMIT", 0, limit) for number in numbers]
         )
         return [int(ticket) for tickets in found for ticket in tickets]
+
+
+async def _undurable(shard: Shard, partitions: list[int]) -> Undurable:
+    lists = [work_list(b"dirty", number) for number in partitions]
+    time, *found = await shard.calls(
+        [(b"TIME",)] + [(b"ZCARD", name) for name in lists] + [(b"ZRANGE", name, 0, 0, b"WITHSCORES") for name in lists]
+    )
+    now = int(time[0]) * 1000 + int(time[1]) / 1000
+    since = min((float(oldest[1]) for oldest in found[len(lists) :] if oldest), default=now)
+    return Undurable(sum(found[: len(lists)]), max(0.0, now - since) / 1000)
 
 
 def _answered(done: Callable[[Accepted | ChatError], None], entry_id: str, reply: Any) -> None:

@@ -11,13 +11,13 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from chatserver.broker.places import Place, several
 
 PORT = 26379
 PATIENCE_SECONDS = 1.0  # for one that does not answer; the next is asked
@@ -29,7 +29,7 @@ _FORM = "redis+sentinel://host:port,host:port/NAME-OF-THE-MASTER"
 class Sentinels:
     """Where they are, for which master, and how both are talked to (redis-py's options)."""
 
-    places: tuple[tuple[str, int], ...]
+    places: tuple[Place, ...]
     master: str
     redis: Mapping[str, Any] = field(repr=False)
     own: Mapping[str, Any] = field(repr=False)
@@ -41,23 +41,15 @@ class Sentinels:
         Raises:
             ValueError: it is of this kind and says too little.
         """
-        scheme, plus, rest = url.partition("+sentinel://")
-        if not plus:
+        said = several(url, "sentinel", port=PORT)
+        if said is None:
             return None
-        netloc, _, tail = rest.partition("/")
-        who, _, hosts = netloc.rpartition("@")
-        name, _, query = tail.partition("?")
-        master = unquote(name.rstrip("/"))
-        if not master or not hosts:
+        if not said.name:
             raise ValueError(f"Sentinels are named as {_FORM}")
-        options: dict[str, Any] = dict(parse_url(f"{scheme}://{who}@sentinel?{query}"))
-        options.pop("host")
-        tls = {name: options.pop(name) for name in list(options) if name.startswith("ssl")}
-        if options.pop("connection_class", None):
-            tls["ssl"] = True
+        options, tls = said.options, said.tls
         own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
         timeouts = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
-        return cls(tuple(map(_place, hosts.split(","))), master, options | tls, own | tls | timeouts)
+        return cls(said.places, said.name, {**options, **tls}, {**own, **tls, **timeouts})
 
     async def ask(self) -> tuple[str, int]:
         """Where the master is now. They are asked in any order, so that one that hangs is not always the first.
@@ -79,11 +71,4 @@ class Sentinels:
         return str(host), int(port)
 
     def __str__(self) -> str:
-        return f"{self.master} (Sentinels {', '.join(f'{host}:{port}' for host, port in self.places)})"
-
-
-def _place(text: str) -> tuple[str, int]:
-    parts = urlsplit(f"//{text.strip()}")
-    if not parts.hostname:
-        raise ValueError(f"Sentinels are named as {_FORM}")
-    return parts.hostname, parts.port or PORT
+        return f"{self.master} (Sentinels {', '.join(map(str, self.places))})"

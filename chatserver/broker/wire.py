@@ -31,6 +31,7 @@ log = structlog.get_logger()
 pack: Any = hiredis.pack_command  # its stub knows only tuples of one
 
 _ReplyError = hiredis.ReplyError
+_ELSEWHERE = "MOVED", "CLUSTERDOWN"
 _PING: bytes = pack((b"PING",))
 
 
@@ -43,6 +44,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, address: Address, name: str, on_reply: Done | None) -> None:
         self.address, self.name, self.on_reply = address, name, on_reply
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_doubt: Callable[[], None] = lambda: None  # what is asked of this server may be another's now
         self.up = False
         self.replid = b""  # of the Redis at the other end
         self.breaker = Breaker(name, lambda done: self._send(_PING, done))
@@ -65,6 +67,14 @@ class Wire(asyncio.Protocol):
             await self._connect()
         except OSError as exc:
             raise ConfigError(f"Redis at {self.address} cannot be used: {_reason(exc)}") from exc
+        self.begin()
+
+    def begin(self) -> None:
+        """Connects when that works, and from then on again and again."""
+        if self._keeper:
+            return
+        if not self.up:
+            self._lost.set()
         self._keeper = asyncio.create_task(self._keep_up(), name=f"redis {self.name}")
 
     async def stop(self) -> None:
@@ -120,12 +130,12 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time()
         gets, next_waiting, on_reply = self._reader.gets, self._waiting.popleft, self.on_reply if self.up else None
-        read_only = False
+        refused: set[str] = set()
         try:
             self._reader.feed(data)
             while (reply := gets()) is not False:
-                if reply.__class__ is _ReplyError and str(reply).startswith("READONLY"):
-                    read_only = True
+                if reply.__class__ is _ReplyError:
+                    refused.add(str(reply).partition(" ")[0])
                 done = on_reply or next_waiting()[0]
                 try:
                     done(reply)
@@ -135,9 +145,12 @@ class Wire(asyncio.Protocol):
             # Not Redis' protocol, or a reply that nobody waits for: from here on none could be put to its command.
             log.error("redis.nonsense", link=self.name, address=str(self.address), why=repr(exc)[:200])
             self.end()
-        if read_only and self.up:
-            # The master that we had has become a replica: the same address may lead to the new one now.
-            self.end()
+        if refused and self.up:
+            if "READONLY" in refused:
+                # The master that we had has become a replica: the same address may lead to the new one now.
+                self.end()
+            if not refused.isdisjoint(_ELSEWHERE):
+                self.on_doubt()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
@@ -146,6 +159,7 @@ class Wire(asyncio.Protocol):
         self._out.clear()
         self._fail_waiting()
         self._lost.set()
+        self.on_doubt()
 
     # -- keeping it up
 
@@ -201,7 +215,7 @@ class Wire(asyncio.Protocol):
     async def _keep_up(self) -> None:
         loop, tries = asyncio.get_running_loop(), 0
         while True:
-            stood_at = loop.time()
+            stood, stood_at = self.up, loop.time()
             while not self._lost.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
@@ -209,7 +223,8 @@ class Wire(asyncio.Protocol):
                 self._look(loop.time())
             if loop.time() - stood_at > SILENT_SECONDS:
                 tries = 0
-            log.warning("redis.lost", link=self.name, address=str(self.address))
+            if stood:
+                log.warning("redis.lost", link=self.name, address=str(self.address))
             why = ""
             while not self.up:
                 low, high = BACKOFF_SECONDS

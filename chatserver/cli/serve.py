@@ -83,14 +83,15 @@ def worker(data: Path | None) -> None:
 
 
 async def _new_setup(redis_url: str) -> str:
-    from chatserver.broker.clients import open_redis
+    from chatserver.broker.link import Link
     from chatserver.stores.secrets import Secrets
 
-    redis = open_redis(redis_url)
+    link = Link(redis_url, on_push=lambda *_: None, on_subscribed=lambda _: None)
     try:
-        return await Secrets(redis).new_setup()
+        await link.start()
+        return await Secrets(link).new_setup()
     finally:
-        await redis.aclose()
+        await link.stop()
 
 
 def _greet(settings: Settings, setup: str | None) -> None:

@@ -1,13 +1,10 @@
-"""Looks whether something was missed without anybody having noticed.
-
-Pub/sub promises nothing, not even that a subscription that stands is still one (redis/redis #12558): so each process
-compares what it has handed on with what Redis has, and sends itself a probe over the push connection.
+"""Looks whether something was missed without anybody having noticed: each process compares what it has handed on with
+what Redis has, for pub/sub promises nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -21,14 +18,13 @@ from chatserver.hub.topics import TopicFeed
 
 CHECK_SECONDS = 30
 SLICES = 30  # the work is spread over the period
-PROBES = 3  # in a period
 WAY_SECONDS = 1.0  # what Redis has now is here by then
 
 log = structlog.get_logger()
 
 
 class Checks:
-    """Every `seconds`, each feed and topic once; a third of that is the time for a probe to come back."""
+    """Every `seconds`, each feed and topic once."""
 
     def __init__(
         self,
@@ -39,26 +35,15 @@ class Checks:
         seconds: float = CHECK_SECONDS,
     ) -> None:
         self._feeds, self._topics, self._counters, self._seconds = feeds, topics, counters, seconds
-        self.channel = routing(f"probe:{secrets.token_hex(8)}")
-        self._probe = b""  # on its way
-        self._hears = False  # the subscription of the probe's channel stands
-        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, link: Link) -> None:
         """Begins."""
         self._link = link
-        link.subscribe(self.channel)
-        self._tasks = [
-            asyncio.create_task(self._compare_all(), name="position check"),
-            asyncio.create_task(self._probe_all(), name="probe"),
-        ]
+        self._task = asyncio.create_task(self._compare_all(), name="position check")
 
     def stop(self) -> None:
         """Ends."""
-        for task in self._tasks:
-            task.cancel()
-
-    # -- what we have against what Redis has
+        self._task.cancel()
 
     async def _compare_all(self) -> None:
         while True:
@@ -129,34 +114,3 @@ class Checks:
             self._counters["missed"] += 1
             log.warning("topic.missed", topic=feed.topic)
             feed.renewed()
-
-    # -- whether we hear anything at all
-
-    def subscribed(self) -> None:
-        """The probe's channel is subscribed to, again perhaps."""
-        self._hears, self._probe = True, b""
-
-    def back(self, payload: bytes) -> None:
-        """A probe has come."""
-        if payload == self._probe:
-            self._probe = b""
-
-    async def _probe_all(self) -> None:
-        while True:
-            await asyncio.sleep(self._seconds / PROBES)
-            if self._probe and self._link.ready:
-                self._counters["probes_failed"] += 1
-                log.error("pushes.deaf")
-                self._hears, self._probe = False, b""
-                self._link.renew_pushes()
-            elif self._hears and self._link.ready:
-                self._link.send((b"PUBLISH", self.channel, probe := secrets.token_bytes(8)), self._sent(probe))
-
-    def _sent(self, probe: bytes) -> Any:
-        def answered(reply: Any) -> None:
-            # One that Redis has not taken proves nothing. The message itself may have been quicker than this reply.
-            if isinstance(reply, Exception) and self._probe == probe:
-                self._probe = b""
-
-        self._probe = probe
-        return answered

@@ -12,7 +12,7 @@ from collections import Counter
 import structlog
 
 from chatserver.broker.event import event_seq, for_staff_only
-from chatserver.broker.keys import CONTROL, chat_key, topic_channel
+from chatserver.broker.keys import CONTROL, chat_key, topic_channel, topic_in
 from chatserver.broker.link import Link
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.hub.checks import CHECK_SECONDS, Checks
@@ -22,6 +22,7 @@ from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.heartbeat import PING_SECONDS, Heartbeat
 from chatserver.hub.pages import HELLO_BYTES, PAGE_BYTES, cut, show
 from chatserver.hub.places import QueuePlaces
+from chatserver.hub.probes import Probes
 from chatserver.hub.roster import Roster
 from chatserver.hub.topics import TopicFeed
 from chatserver.model.chat import ENDED_STATES
@@ -32,6 +33,7 @@ from chatserver.wire import close_codes
 from chatserver.wire.commands import Attach, Position
 from chatserver.wire.frames import Page
 
+PROBES = 3  # in the time of one position check
 SUBSCRIBE_SECONDS = 5.0
 CHATS_PER_CUSTOMER = 4
 CHATS_PER_AGENT = 128
@@ -54,6 +56,7 @@ class Hub:
         self._topics: dict[str, TopicFeed] = {}
         self._places: dict[str, QueuePlaces] = {}
         self.checks = Checks(self._feeds, self._topics, self.counters, seconds=check_seconds)
+        self.probes = Probes(self.counters, seconds=check_seconds / PROBES)
         self._ready: list[Connection] = []
 
     def start(self, link: Link, chats: Chats, queue: Queue) -> None:
@@ -62,11 +65,13 @@ class Hub:
         self.roster.start(link)
         self.heartbeat.start()
         self.checks.start(link)
+        self.probes.start(link)
 
     async def stop(self) -> None:
         """Closes what is left: clients come back to another process, or to the next one."""
         self.heartbeat.stop()
         self.checks.stop()
+        self.probes.stop()
         for connection in list(self.roster.connections):
             connection.close(close_codes.DRAIN, "shutting down")
         for feed in self._feeds.values():
@@ -114,34 +119,29 @@ class Hub:
         """A message of a channel."""
         if feed := self._channels.get(channel):
             feed.push(payload)
-        elif channel.startswith(b"chat:{p"):
-            pass  # left while it was on its way
+        elif channel in self.probes:
+            self.probes.back(channel, payload)
         elif channel == CONTROL:
             self.roster.heard(payload)
-        elif channel == self.checks.channel:
-            self.checks.back(payload)
-        else:
-            topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
-            if topic:
-                topic.push(payload)
+        elif topic := self._topics.get(topic_in(channel)):
+            topic.push(payload)
+        # Otherwise it was left while this was on its way.
 
     def subscribed(self, channel: bytes) -> None:
         """A subscription stands. Not for the first time: something may have been missed."""
-        if channel.startswith(b"chat:{p"):
-            feed = self._channels.get(channel)
-            if feed and feed.subscribed.is_set():
+        if feed := self._channels.get(channel):
+            if feed.subscribed.is_set():
                 feed.refill()
-            elif feed:
+            else:
                 feed.subscribed.set()
+        elif channel in self.probes:
+            self.probes.subscribed(channel)
         elif channel == CONTROL:
             self.roster.hears_again()
-        elif channel == self.checks.channel:
-            self.checks.subscribed()
-        else:
-            topic = self._topics.get(channel.split(b":t:", 1)[1].decode())
-            if topic and topic.subscribed.is_set():
+        elif topic := self._topics.get(topic_in(channel)):
+            if topic.subscribed.is_set():
                 topic.renewed()
-            elif topic:
+            else:
                 topic.stands()
 
     # -- chats
@@ -159,6 +159,8 @@ class Hub:
         self.check_room(connection, position.ticket)
         if connection not in self.roster.connections:
             raise UnavailableError("This connection has ended.")
+        if not self._link.shard_of(position.ticket).answers:
+            raise UnavailableError(retry_after_ms=1_000)  # nobody's chats on other shards wait for it
         feed = self._feed(position.ticket)
         reader = Reader(connection)
         feed.readers[connection] = reader

@@ -120,7 +120,7 @@ class Roster:
         self.remove(older)
 
     def _publish(self, message: SessionEnded | DeviceMoved) -> None:
-        self._link.send((b"PUBLISH", CONTROL, _encode(message)))
+        self._link.send((b"SPUBLISH", CONTROL, _encode(message)))
 
     def _count_staff(self, agent_id: str, change: int) -> None:
         before = self.staff[agent_id]

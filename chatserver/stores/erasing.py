@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from redis import Redis
@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.broker.clients import connect_each
 from chatserver.broker.log import MissingChat
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.stores.chats import Chats
@@ -135,11 +136,12 @@ class LiveChats:
 
     def _rewrite(self) -> None:
         try:
-            with Redis.from_url(self._url, socket_timeout=30) as redis, _uncompressed(redis):
-                self._wait(redis)  # one that began earlier holds what was there then
-                redis.bgrewriteaof()
-                self._wait(redis)
-        except RedisError as exc:
+            for server in self._servers():
+                with server as redis, _uncompressed(redis):
+                    self._wait(redis)  # one that began earlier holds what was there then
+                    redis.bgrewriteaof()
+                    self._wait(redis)
+        except (RedisError, OSError) as exc:
             raise UnavailableError(f"Redis does not write its file anew: {exc}") from exc
 
     def _wait(self, redis: Redis) -> None:
@@ -156,16 +158,22 @@ class LiveChats:
         return await asyncio.to_thread(self._look, samples)
 
     def _look(self, samples: Collection[bytes]) -> Look:
+        paths: list[Path] = []
         try:
-            with Redis.from_url(self._url, socket_timeout=30) as redis:
-                found = redis.config_get("dir", "appenddirname", "dbfilename")
-        except RedisError as exc:
+            for server in self._servers():
+                with server as redis:
+                    found = redis.config_get("dir", "appenddirname", "dbfilename")
+                folder = Path(found["dir"])
+                files = list((folder / found["appenddirname"]).glob("*"))
+                if not files:
+                    return Look(self.name, unread="its files are not on this machine")
+                paths += [*files, folder / found["dbfilename"]]
+        except (RedisError, OSError) as exc:
             return Look(self.name, unread=f"it does not say where its files are: {exc}")
-        folder = Path(found["dir"])
-        files = list((folder / found["appenddirname"]).glob("*"))
-        if not files:
-            return Look(self.name, unread="its files are not on this machine")
-        return look_into(self.name, [*files, folder / found["dbfilename"]], samples)
+        return look_into(self.name, paths, samples)
+
+    def _servers(self) -> Iterable[Redis]:
+        return connect_each(self._url, replicas=True, socket_timeout=30).values()
 
 
 @contextlib.contextmanager

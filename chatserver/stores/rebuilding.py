@@ -281,7 +281,7 @@ class Rebuilding:
             "owner": chat.owner_participant or "",
             "pseq": rebased.last_seq,
             "dirty": 0,
-            "replid": self._log.link.replid,
+            "replid": self._log.replid(chat.ticket),
             "info": encode_info(info),
             "opened_at": chat.opened_at,
             "accepted_at": chat.accepted_at,

@@ -5,10 +5,9 @@ them end by themselves.
 from __future__ import annotations
 
 import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 
 from chatserver.broker.keys import secret
+from chatserver.broker.link import Link
 from chatserver.errors import RateLimitedError, UnavailableError
 from chatserver.ids import digest, new_token
 
@@ -23,7 +22,7 @@ OPENS, OPENS_SECONDS = 60, 600
 
 # Takes a try from each counter unless one of them is used up.
 # KEYS counters   ARGV limit seconds a counter   -> 0 | seconds to wait
-_TAKE = """
+_TAKE = b"""
 for i, key in ipairs(KEYS) do
   local taken = tonumber(redis.call('GET', key) or 0)
   if taken >= tonumber(ARGV[2 * i - 1]) then return math.max(redis.call('TTL', key), 1) end
@@ -55,9 +54,8 @@ class Secrets:
         UnavailableError: Redis does not answer.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._take = redis.register_script(_TAKE)
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     async def new_pass(self, holder: PassHolder) -> str:
         """Opens one connection within 30 s."""
@@ -67,11 +65,8 @@ class Secrets:
 
     async def use_pass(self, token: str) -> PassHolder | None:
         """Who it is for; it does not work again."""
-        try:
-            found = await self._redis.getdel(secret("pass", digest(token)))
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
-        return _decode(_raw(found)) if found else None
+        found = await self._link.call(b"GETDEL", secret("pass", digest(token)))
+        return _decode(found) if found else None
 
     async def new_session(self, agent_id: str) -> str:
         """A signed-in agent's cookie."""
@@ -87,44 +82,29 @@ class Secrets:
         """The agent of a sign-in."""
         key = secret("session", name)
         try:
-            try:
-                found = await self._redis.getex(key, ex=SESSION_SECONDS)
-            except ResponseError:
-                found = await self._redis.get(key)  # it may not write just now: who is signed in reads all the same
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
-        return _text(found) if found else None
+            found = await self._link.call(b"GETEX", key, b"EX", SESSION_SECONDS)
+        except UnavailableError:
+            found = await self._link.call(b"GET", key)  # it may not write just now: who is signed in reads all the same
+        return found.decode() if found else None
 
     async def end_session(self, token: str) -> None:
         """Log-out."""
-        try:
-            await self._redis.delete(secret("session", digest(token)))
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
+        await self._link.call(b"DEL", secret("session", digest(token)))
 
     async def new_setup(self) -> str:
         """The secret of the first admin's link; an earlier link ends."""
         token = new_token("setup_")
-        try:
-            await self._redis.set(secret("setup", "link"), digest(token), ex=SETUP_SECONDS)
-        except RedisError as exc:
-            raise UnavailableError from exc
+        await self._link.call(b"SET", secret("setup", "link"), digest(token), b"EX", SETUP_SECONDS)
         return token
 
     async def is_setup(self, token: str) -> bool:
         """Whether this is the secret of the link."""
-        try:
-            found = await self._redis.get(secret("setup", "link"))
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
-        return found is not None and _text(found) == digest(token)
+        found = await self._link.call(b"GET", secret("setup", "link"))
+        return bool(found == digest(token).encode())
 
     async def end_setup(self) -> None:
         """The link has been used."""
-        try:
-            await self._redis.delete(secret("setup", "link"))
-        except RedisError as exc:
-            raise UnavailableError from exc
+        await self._link.call(b"DEL", secret("setup", "link"))
 
     async def revoke(self, token_id: str) -> None:
         """Ends a signed token before its time."""
@@ -132,10 +112,7 @@ class Secrets:
 
     async def is_revoked(self, token_id: str) -> bool:
         """Whether a signed token was ended."""
-        try:
-            return bool(await self._redis.exists(secret("revoked", digest(token_id))))
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
+        return bool(await self._link.call(b"EXISTS", secret("revoked", digest(token_id))))
 
     async def take_access_try(self, ticket: str, address: str) -> None:
         """Counts a try at an access code; a right one is given back.
@@ -178,38 +155,18 @@ class Secrets:
         await self._take_tries((f"{name}:{address}", limit, seconds))
 
     async def _take_tries(self, *counters: tuple[str, int, int]) -> None:
-        try:
-            wait = await self._take(
-                keys=[secret("tries", digest(name)) for name, _, _ in counters],
-                args=[part for _, limit, seconds in counters for part in (limit, seconds)],
-            )
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
+        keys = [secret("tries", digest(name)) for name, _, _ in counters]
+        limits = [part for _, limit, seconds in counters for part in (limit, seconds)]
+        wait = await self._link.call(b"EVAL", _TAKE, len(keys), *keys, *limits)
         if wait:
             raise RateLimitedError(retry_after_ms=int(wait) * 1000)
 
     async def _give_back(self, *counters: tuple[str, int, int]) -> None:
-        try:
-            for name, _, _ in counters:
-                await self._redis.decr(secret("tries", digest(name)))
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
+        await self._link.calls([(b"DECR", secret("tries", digest(name))) for name, _, _ in counters])
 
     async def _set(self, kind: str, token: str, value: bytes, seconds: int) -> None:
-        try:
-            await self._redis.set(secret(kind, digest(token)), value, ex=seconds)
-        except RedisError as exc:
-            raise UnavailableError(retry_after_ms=1_000) from exc
+        await self._link.call(b"SET", secret(kind, digest(token)), value, b"EX", seconds)
 
 
 def _tries(what: str, name: str, address: str, limit: int) -> tuple[tuple[str, int, int], ...]:
     return (f"{what}:{name}:{address}", limit, TRIES_SECONDS), (f"{what}:{name}", TRIES_PER_DAY, 86_400)
-
-
-def _raw(value: bytes | str) -> bytes:
-    """redis-py's types leave open which it is; our client never decodes."""
-    return value if isinstance(value, bytes) else value.encode()
-
-
-def _text(value: bytes | str) -> str:
-    return _raw(value).decode()

@@ -28,9 +28,10 @@ class Alarm:
         Raises:
             UnavailableError: Redis does not answer.
         """
-        if 0 not in self._leases.held():  # one worker looks for all
+        held = self._leases.held()  # each worker looks at its own
+        if not held:
             return
-        behind = await self._log.undurable()
+        behind = await self._log.undurable(held)
         if behind.seconds < self._limit:
             if self._told_at is not None:
                 self._told_at = None

@@ -46,7 +46,7 @@ class Auditor:
         Raises:
             UnavailableError, transcripts.errors.StoreUnavailableError: the next round looks again.
         """
-        if 0 not in self._leases.held():
+        if not self._leases.leads:
             return 0
         first = await self._look()
         if not first:
@@ -65,7 +65,10 @@ class Auditor:
         found: dict[int, tuple[str, Routed]] = {}
         for batch in _batches(routed.items()):
             said = await asyncio.gather(*(self._said(ticket, of.holder) for ticket, of in batch))
-            for (ticket, of), (state, gen, owner, line) in zip(batch, said, strict=True):
+            for (ticket, of), answer in zip(batch, said, strict=True):
+                if answer is None:
+                    continue
+                state, gen, owner, line = answer
                 why = _difference(of, state, gen, owner, line)
                 if why and not of.pending and not await self._is_to_be_done(ticket):
                     found[ticket] = why, of
@@ -75,8 +78,12 @@ class Auditor:
         """Whether the sweeper is about to make the slots agree."""
         return await self._link.call(b"ZSCORE", ticket_work_list(b"todo", ticket), ticket) is not None
 
-    async def _said(self, ticket: int, holder: str) -> list[str]:
-        """Of the chat's meta: state, gen, owner's participant, and the line of who has it by the routing slot."""
+    async def _said(self, ticket: int, holder: str) -> list[str] | None:
+        """Of the chat's meta: state, gen, owner's participant, and the line of who has it by the routing slot. None
+        while its shard is away.
+        """
+        if not self._link.shard_of(ticket).ready:
+            return None
         values = await self._link.call(
             b"HMGET", chat_key(ticket, b":m"), b"state", b"gen", b"owner", f"p:{holder}".encode()
         )

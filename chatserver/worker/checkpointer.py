@@ -43,7 +43,7 @@ class Checkpointer:
         Raises:
             transcripts.errors.StoreUnavailableError: the next round looks again.
         """
-        if not self._places or 0 not in self._leases.held():
+        if not self._places or not self._leases.leads:
             return 0
         now = await checkpoint(self._engine, self._key, now_ms())
         return sum([await self._tell(place, now) for place in self._places]) if now else 0

@@ -76,7 +76,7 @@ class Finaliser:
         """Chats that SQL says are closing and Redis has lost: everything that is left of them is in SQL."""
         done = 0
         for ticket in await self._store.closing(limit=50):
-            if not await self._log.exists(ticket):
+            if self._link.shard_of(ticket).ready and not await self._log.exists(ticket):
                 done += await self._seal(ticket)
         return done
 

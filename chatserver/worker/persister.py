@@ -185,14 +185,14 @@ class Persister:
     def _marks_are_recorded(self, one: _Dirty) -> bool:
         if one.reads_version == "0":
             return True
-        return self._marks.get(one.ticket) == (self._link.replid, one.epoch, one.reads_version)
+        return self._marks.get(one.ticket) == (self._log.replid(one.ticket), one.epoch, one.reads_version)
 
     def _remember_marks(self, settled: list[_Dirty]) -> None:
         if len(self._marks) > MARKS_REMEMBERED:
             self._marks.clear()
         for one in settled:
             if one.head and all(seq <= one.durable for seq in one.head.reads.values()):  # as they are, not cut short
-                self._marks[one.ticket] = (self._link.replid, one.epoch, one.reads_version)
+                self._marks[one.ticket] = (self._log.replid(one.ticket), one.epoch, one.reads_version)
 
     async def _settle(self, settled: list[_Dirty], gone: list[int]) -> None:
         by_partition: dict[int, tuple[list[bytes], list[Any]]] = {}

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 
 import structlog
 
-from chatserver.broker.keys import chat_key, partition, routing
+from chatserver.broker.keys import chat_key, partition, routing, work_list
 from chatserver.broker.link import Link
 from chatserver.broker.repair import LogHead, LogRepair
+from chatserver.broker.shard import Shard
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.ids import new_token
 from chatserver.stores.chats import Chats
@@ -36,8 +37,9 @@ class Reconciler:
     """Compares all chats, in two directions.
 
     From SQL: every open chat has to be in Redis, not behind SQL, and of SQL's epoch. Done whenever Redis may have lost
-    something: a mark in Redis names the history of its data (`Link.replid`) for which it was done last, so it is gone
-    after a flush, and another one after a restart or a failover.
+    something: a mark in each partition names the histories of its data and of the routing slot's (`Shard.replid`) for
+    which it was done last, so it is gone after a flush, and another one after a restart, a failover or a move to
+    another shard.
 
     From Redis: what SQL is said to have it has, and what is to be done is on a work list. Done all the time, slowly.
     """
@@ -45,8 +47,8 @@ class Reconciler:
     def __init__(self, link: Link, chats: Chats, leases: Leases) -> None:
         self._link, self._chats, self._leases = link, chats, leases
         self._repair = LogRepair(chats.log)
-        self._walked_in = b""  # the history (`Link.replid`) in which this process saw it done
-        self._cursor = b""
+        self._walked_in: dict[int, bytes] = {}  # the histories in which this process saw it done
+        self._cursors: dict[Shard, bytes] = {}  # where the slow turn is
 
     async def run_once(self) -> None:
         """Everything, if Redis may have lost something or this worker is new; otherwise a step of the slow turn.
@@ -54,47 +56,69 @@ class Reconciler:
         Raises:
             UnavailableError, transcripts.errors.StoreUnavailableError: begun again in the next round.
         """
-        if 0 in self._leases.held():  # one worker walks, whoever has the first partition
-            await self._walk_if_lost()
-        if not self._cursor:
-            self._cursor = b"0"
-            while await self._step():
-                pass
-        else:
-            await self._step()
+        if self._link.ready:
+            await self._walk_if_lost(self._leases.held())
+        shards = [shard for shard in self._link.shards if shard.ready]
+        self._cursors = {shard: cursor for shard, cursor in self._cursors.items() if shard in shards}
+        for shard in shards:
+            if shard not in self._cursors:
+                self._cursors[shard] = b"0"
+                while await self._step(shard):
+                    pass
+            else:
+                await self._step(shard)
 
-    async def _walk_if_lost(self) -> None:
-        history, mark = self._link.replid, await self._link.call(b"GET", routing("walked"))
-        if history == mark == self._walked_in:
+    async def _walk_if_lost(self, held: list[int]) -> None:
+        routed = await self._routing_history()
+        histories = {number: self._link.shard(_mark(number)).replid + routed for number in held}
+        marks = await self._link.calls([(b"GET", _mark(number)) for number in held])
+        lost = {number for number, mark in zip(held, marks, strict=True) if mark != histories[number]}
+        walked = lost | {number for number in held if self._walked_in.get(number) != histories[number]}
+        if not walked:
             return
-        lost = mark != history
         token = new_token().encode()
-        await self._link.call(b"SET", routing("walked"), token)
-        put_right = await self._walk(lost=lost)
+        await self._link.calls([(b"SET", _mark(number), token) for number in walked])
+        put_right = await self._walk(walked, lost)
         # A flush in the meantime has taken our token, a restart has begun another history: then once more.
-        finished = await self._link.call(b"EVAL", _FINISH, 1, routing("walked"), token, history)
-        if finished and history == self._link.replid:
-            self._walked_in = history
-            self._cursor = b""  # and the other direction at once
-            if put_right:
-                log.warning("reconciler.walked", lost=lost, put_right=put_right)
+        finished = await self._link.calls(
+            [(b"EVAL", _FINISH, 1, _mark(number), token, histories[number]) for number in walked]
+        )
+        for number, done in zip(walked, finished, strict=True):
+            shard = self._link.shard(_mark(number))
+            if done and shard.replid + routed == histories[number]:
+                self._walked_in[number] = histories[number]
+                self._cursors.pop(shard, None)  # and the other direction at once
+        if put_right:
+            log.warning("reconciler.walked", partitions=len(walked), lost=len(lost), put_right=put_right)
 
-    async def _walk(self, *, lost: bool) -> int:
-        """All open chats of SQL; how many did not fit."""
+    async def _routing_history(self) -> bytes:
+        """Another one when the routing slot may have lost something: then all chats have to be put into it again."""
+        name = routing("walked")
+        mark = await self._link.call(b"GET", name)
+        if mark is None:
+            await self._link.call(b"SET", name, new_token(), b"NX")
+            mark = await self._link.call(b"GET", name)
+        return self._link.shard(name).replid + (mark or b"")
+
+    async def _walk(self, walked: set[int], lost: set[int]) -> int:
+        """All open chats of SQL in these partitions, some of which have lost something; how many did not fit."""
         after = put_right = 0
-        while page := await self._chats.store.open_chats(after=after, limit=PAGE):
+        while found := await self._chats.store.open_chats(after=after, limit=PAGE):
             began = time.monotonic()
-            heads = await asyncio.gather(*(self._repair.relist(one.ticket, route=lost) for one in page))
+            page = [one for one in found if partition(one.ticket) in walked]
+            heads = await asyncio.gather(
+                *(self._repair.relist(one.ticket, route=partition(one.ticket) in lost) for one in page)
+            )
             wrong = [one.ticket for one, head in zip(page, heads, strict=True) if not _fits(one, head)]
             put_right += await self._put_right(wrong)
-            after = page[-1].ticket
+            after = found[-1].ticket
             await asyncio.sleep(time.monotonic() - began)  # half of the time is for those who are talking
         return put_right
 
-    async def _step(self) -> bool:
+    async def _step(self, shard: Shard) -> bool:
         """The next keys of the turn; False at its end."""
-        self._cursor, keys = await self._link.call(
-            b"SCAN", self._cursor, b"MATCH", b"chat:{p??}:*:m", b"COUNT", KEYS_A_STEP
+        self._cursors[shard], keys = await shard.call(
+            b"SCAN", self._cursors[shard], b"MATCH", b"chat:{p??}:*:m", b"COUNT", KEYS_A_STEP
         )
         held = set(self._leases.held())
         tickets = [ticket for ticket in map(_ticket, keys) if ticket and partition(ticket) in held]
@@ -107,7 +131,7 @@ class Reconciler:
             if head and not _fits(recorded.get(ticket, ChatHead(ticket, head.epoch, 0)), head, durable=head.durable)
         ]
         await self._put_right(wrong)
-        return self._cursor != b"0"
+        return self._cursors[shard] != b"0"
 
     async def _put_right(self, tickets: Iterable[int]) -> int:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -126,6 +150,10 @@ class Reconciler:
                 return True
 
         return sum(await asyncio.gather(*map(one, tickets)))
+
+
+def _mark(number: int) -> bytes:
+    return work_list(b"walked", number)
 
 
 def _fits(recorded: ChatHead, head: LogHead | None, *, durable: int = 0) -> bool:

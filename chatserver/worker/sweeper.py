@@ -56,12 +56,12 @@ class Sweeper:
                 chat that needs it; the others were done.
         """
         held = self._leases.held()
-        if not held:
+        if not held and not self._leases.leads:
             return
         seconds, micros = await self._link.call(b"TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
         parts = [self._agree_all(held, now)]
-        if 0 in held:  # the routing slot has no partition: whoever has the first does it
+        if self._leases.leads:
             parts += [self._complete_all(now), self._release_lost()]
         await _all(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -82,7 +83,8 @@ class Worker:
         """
         await self._link.start()
         try:
-            await self._leases.renew()
+            with contextlib.suppress(UnavailableError):  # of a part of Redis: what answers is ours
+                await self._leases.renew()
             async with asyncio.TaskGroup() as group:
                 group.create_task(_loop("leases", self._leases.renew, RENEW_SECONDS, stop))
                 group.create_task(_loop("persister", self._persister.run_once, lambda: self._persister.every, stop))

@@ -58,6 +58,10 @@ class AllLeases(Leases):
     def held(self) -> list[int]:
         return self._partitions
 
+    @property
+    def leads(self) -> bool:
+        return True
+
 
 @dataclass
 class Valkey:

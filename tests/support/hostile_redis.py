@@ -36,8 +36,8 @@ def well_said(command: Command) -> bytes:
     match command[0].upper():
         case b"INFO":
             return bulk(INFO)
-        case b"SUBSCRIBE":
-            return b"".join(array(bulk(b"subscribe"), bulk(channel), b":1\r\n") for channel in command[1:])
+        case b"SSUBSCRIBE":
+            return b"".join(array(bulk(b"ssubscribe"), bulk(channel), b":1\r\n") for channel in command[1:])
         case b"ECHO":
             return bulk(command[1])
         case b"PING":
@@ -109,6 +109,8 @@ class HostileRedis:
             await self._write(writer, said)
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        if writer.transport.is_closing():
+            raise ConnectionResetError
         if self.cut_after is not None:
             data, whole = data[: self.cut_after], len(data)
             self.cut_after -= len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ import hiredis
 from tests.support.unix_server import listening
 
 # Said when a connection begins, by its upkeep, or on the other connection: no step of anything.
-UNCOUNTED = {b"AUTH", b"SELECT", b"SCRIPT", b"PING", b"SUBSCRIBE", b"UNSUBSCRIBE", b"HELLO", b"CLIENT"}
+UNCOUNTED = {b"AUTH", b"SELECT", b"SCRIPT", b"PING", b"SSUBSCRIBE", b"SUNSUBSCRIBE", b"HELLO", b"CLIENT"}
+
+_FORGOTTEN = re.compile(rb"\*3\r\n\$12\r\nsunsubscribe\r\n\$\d+\r\n[^\r]*\r\n:\d+\r\n")  # nobody is told
 
 _pack: Any = hiredis.pack_command
 
@@ -142,7 +145,7 @@ class _Pipe:
 
     def forget(self, channels: tuple[bytes, ...]) -> None:
         if self._subscribed:
-            self._up_writer.write(_pack((b"UNSUBSCRIBE", *channels)))
+            self._up_writer.write(_pack((b"SUNSUBSCRIBE", *channels)))
 
     def cut(self) -> None:
         self._writer.transport.abort()
@@ -154,7 +157,7 @@ class _Pipe:
             await self._proxy.gate()
             parser.feed(data)
             while (command := parser.gets()) is not False:
-                self._subscribed |= command[0] == b"SUBSCRIBE"
+                self._subscribed |= command[0] == b"SSUBSCRIBE"
                 fate = self._proxy.judge(tuple(command))
                 if fate != "pass":
                     await self._all_replied()
@@ -172,7 +175,7 @@ class _Pipe:
         while data := await self._up_reader.read(65536):
             await self._proxy.gate()
             if not self._silent:
-                self._writer.write(data)
+                self._writer.write(_FORGOTTEN.sub(b"", data))
             parser.feed(data)
             async with self._settled:
                 while parser.gets() is not False:

@@ -74,8 +74,13 @@ async def tls_in_front_of(
                 writer.write(data)
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    handled: set[asyncio.Task[None] | None] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handled.add(asyncio.current_task())
         up_reader, up_writer = await asyncio.open_unix_connection(str(target))
         await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
 
@@ -84,3 +89,4 @@ async def tls_in_front_of(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.gather(*filter(None, handled))

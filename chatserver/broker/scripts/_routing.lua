@@ -60,7 +60,7 @@ local function tell(topic, type, ...)
     event[#event + 1] = text((select(i, ...)))
     event[#event + 1] = (select(i + 1, ...))
   end
-  redis.call('PUBLISH', 'chat:{q}:t:' .. topic, 'V\0\0\0\0\0\0\0\0\222' .. struct.pack('>I2', 4 + select('#', ...) / 2) .. table.concat(event))
+  redis.call('SPUBLISH', 'chat:{q}:t:' .. topic, 'V\0\0\0\0\0\0\0\0\222' .. struct.pack('>I2', 4 + select('#', ...) / 2) .. table.concat(event))
 end
 
 -- -- who has which chat

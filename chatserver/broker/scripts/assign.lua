@@ -22,5 +22,5 @@ redis.call('XADD', KEYS[2], seq .. '-0', 'd', event)
 redis.call('HSET', meta, 'seq', seq, 'pub', seq, 'at', time, 'gen', ARGV[4], 'owner', ARGV[6], 'state', 'active', 'gseq', seq, 'dirty', '1',
   'accepted_at', m[9] or time, 'p:' .. ARGV[5], ARGV[7], window, window_push(m[10], n, number, ARGV[10]))
 redis.call('ZADD', KEYS[3], 'NX', at, ARGV[1])
-redis.call('PUBLISH', ARGV[2], 'E' .. ARGV[11] .. event)
+redis.call('SPUBLISH', ARGV[2], 'E' .. ARGV[11] .. event)
 return {number, prev, epoch, at}

@@ -19,6 +19,6 @@ redis.call('HSET', meta, 'state', 'queued', 'epoch', ARGV[4], 'seq', '2', 'pub',
   unpack(ARGV, 15))
 redis.call('ZADD', KEYS[3], 'NX', at, ARGV[1])
 redis.call('ZADD', KEYS[4], at, ARGV[1])
-redis.call('PUBLISH', ARGV[2], 'E' .. ARGV[10] .. opened)
-redis.call('PUBLISH', ARGV[2], 'E' .. ARGV[10] .. message)
+redis.call('SPUBLISH', ARGV[2], 'E' .. ARGV[10] .. opened)
+redis.call('SPUBLISH', ARGV[2], 'E' .. ARGV[10] .. message)
 return {at}

@@ -9,5 +9,5 @@ redis.call('HINCRBY', KEYS[1], 'rv', 1)
 local t = redis.call('TIME')
 redis.call('ZADD', KEYS[2], 'NX', t[1] * 1000 + math.floor(t[2] / 1000), ARGV[1])
 redis.call('PERSIST', KEYS[1])
-redis.call('PUBLISH', ARGV[2], 'T' .. ARGV[6] .. ARGV[7])
+redis.call('SPUBLISH', ARGV[2], 'T' .. ARGV[6] .. ARGV[7])
 return 1

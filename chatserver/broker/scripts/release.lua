@@ -11,5 +11,5 @@ local event = finish(ARGV[7], epoch, number, prev, at, ARGV[8])
 redis.call('XADD', KEYS[2], seq .. '-0', 'd', event)
 redis.call('HSET', meta, 'seq', seq, 'pub', seq, 'at', time, 'gen', ARGV[4], 'owner', '', 'state', 'queued', 'dirty', '1')
 redis.call('ZADD', KEYS[3], 'NX', at, ARGV[1])
-redis.call('PUBLISH', ARGV[2], 'E' .. ARGV[6] .. event)
+redis.call('SPUBLISH', ARGV[2], 'E' .. ARGV[6] .. event)
 return {number, prev, epoch, at}

@@ -17,5 +17,5 @@ else
   redis.call('ZADD', KEYS[5], 0, ARGV[2])
 end
 redis.call('DEL', KEYS[3])
-redis.call('PUBLISH', ARGV[3], 'R\0\0\0\0\0\0\0\0')
+redis.call('SPUBLISH', ARGV[3], 'R\0\0\0\0\0\0\0\0')
 return 1

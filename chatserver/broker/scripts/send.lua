@@ -44,5 +44,5 @@ if state == 'closing' or state == 'closed' then   -- what comes after the end is
   redis.call('PERSIST', meta)
   redis.call('PERSIST', KEYS[2])
 end
-redis.call('PUBLISH', ARGV[2], ARGV[10] .. event)
+redis.call('SPUBLISH', ARGV[2], ARGV[10] .. event)
 return numbers

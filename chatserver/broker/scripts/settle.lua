@@ -24,7 +24,7 @@ for i = 0, #ARGV / 7 - 1 do
     elseif pseq ~= m[3] then   -- the rest is newer
       redis.call('ZADD', KEYS[1], 'XX', entry_time(0), ticket)
     end
-    if pseq ~= m[3] then redis.call('PUBLISH', channel, 'D\0\0\0\0\0\0\0\0' .. event) end
+    if pseq ~= m[3] then redis.call('SPUBLISH', channel, 'D\0\0\0\0\0\0\0\0' .. event) end
   elseif not m[1] then
     redis.call('ZREM', KEYS[1], ticket)
   end

@@ -43,7 +43,7 @@ class MortalLink(Link):
     """A link whose every command is a step of a life."""
 
     def __init__(self, link: Link, life: Life) -> None:
-        self._inner, self._life = link, life
+        self._inner, self._life, self._by_tag = link, life, link._by_tag
 
     async def call(self, *args: bytes | str | int) -> Any:
         self._life.step()
@@ -52,13 +52,8 @@ class MortalLink(Link):
     async def calls(self, commands: Sequence[Any]) -> list[Any]:
         return [await self.call(*command) for command in commands]
 
-    async def scripts(self, name: str, each: Sequence[Any]) -> None:
-        for keys, args in each:
-            await self.script(name, keys, args)
-
-    @property
-    def replid(self) -> bytes:
-        return self._inner.replid
+    async def scripts(self, name: str, each: Sequence[Any]) -> list[Any]:
+        return [await self.script(name, keys, args) for keys, args in each]
 
     async def script(self, *args: Any) -> Any:
         self._life.step()

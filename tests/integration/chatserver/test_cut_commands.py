@@ -234,6 +234,7 @@ async def test_a_pass_whose_use_is_uncertain_is_not_used_twice(node: Node, proxy
     with pytest.raises(UnavailableError):
         await secrets.use_pass(token)
     assert len(proxy.commands) == 1
+    await node.ready()
     assert await secrets.use_pass(token) is None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.broker.keys import chat_key
+from chatserver.broker.keys import CONTROL, chat_key
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.broker.wire import SILENT_SECONDS
@@ -66,7 +66,9 @@ async def test_a_cut_connection_leaves_nothing_behind(server: RunningServer, peo
         await again.cut()
     with server.redis() as redis:
         # In a thread: the cut sockets are closed by our own event loop.
-        await asyncio.to_thread(wait_until, lambda: redis.pubsub_numsub(channel)[0][1] == 0, "nobody listens any more")
+        await asyncio.to_thread(
+            wait_until, lambda: redis.pubsub_shardnumsub(channel)[0][1] == 0, "nobody listens any more"
+        )
 
 
 async def test_the_persister_never_writes_what_people_it_has_not_read_have_done(
@@ -142,7 +144,7 @@ async def test_a_dead_subscription_connection_is_noticed(server: RunningServer) 
         link = Link(f"unix://{path}", on_push=lambda *_: None, on_subscribed=subscribed.put_nowait)
         await link.start()
         try:
-            link.subscribe(b"some:channel")
+            link.subscribe(CONTROL)
             async with asyncio.timeout(PATIENCE + SILENT_SECONDS):
                 await subscribed.get()
                 proxy.frozen = True

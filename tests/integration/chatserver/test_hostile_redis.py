@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from chatserver.broker import wire
+from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
 from chatserver.broker.scripts import ALL, script
 from chatserver.errors import ConfigError, UnavailableError
@@ -32,6 +33,8 @@ from tests.support.hostile_redis import (
 )
 
 pytestmark = pytest.mark.anyio
+
+HERE = chat_key(100_009)
 
 NONSENSE = (
     b"\x00",
@@ -185,17 +188,17 @@ async def test_what_redis_says_instead_of_an_answer_is_undecided(redis: HostileR
             with pytest.raises(UnavailableError):
                 await link.call(b"ECHO", b"some")
             with pytest.raises(UnavailableError):
-                await link.script("page", (b"a", b"b"), ("", 0, "", 1))
+                await link.script("page", (HERE, HERE), ("", 0, "", 1))
         assert redis.connections == 2  # none of it was a reason to leave
 
 
 async def test_script_that_is_not_known_is_sent_whole_once(redis: HostileRedis) -> None:
     async with surviving(redis) as link:
         redis.says = only(lambda _: b"-NOSCRIPT No matching script.\r\n", b"EVALSHA")
-        assert await link.script("page", (b"a", b"b"), ("", 0, "", 1)) == b"OK"
+        assert await link.script("page", (HERE, HERE), ("", 0, "", 1)) == b"OK"
         redis.says = only(lambda _: b"-NOSCRIPT No matching script.\r\n", b"EVALSHA", b"EVAL")
         with pytest.raises(UnavailableError):
-            await link.script("page", (b"a", b"b"), ("", 0, "", 1))
+            await link.script("page", (HERE, HERE), ("", 0, "", 1))
     asked = [command for command in redis.asked if command[0] in (b"EVALSHA", b"EVAL")]
     assert [command[0] for command in asked] == [b"EVALSHA", b"EVAL"] * 2
     assert asked[1] == (b"EVAL", script("page").source, *asked[0][2:])
@@ -263,24 +266,24 @@ async def test_nonsense_among_the_pushes_loses_no_subscription(redis: HostileRed
         b"+some\r\n",
         b"*1\r\n:1\r\n",
         b"-ERR some\r\n",
-        b"*1\r\n+message\r\n",
+        b"*1\r\n+smessage\r\n",
     )
     async with surviving(
         redis, on_subscribed=confirmed.append, on_push=lambda channel, payload: pushed.append((channel, payload))
     ) as link:
-        link.subscribe(b"here")
-        await until(lambda: confirmed == [b"here"])
+        link.subscribe(HERE)
+        await until(lambda: confirmed == [HERE])
         for said in (*odd, *NONSENSE):
             with capture_logs():  # the connection for commands takes it for what it is
                 await redis.push(said)
                 await until(lambda: link.ready)
                 confirmed.clear()
                 redis.cut()
-                await until(lambda: confirmed == [b"here"])
+                await until(lambda: confirmed == [HERE])
         await until(lambda: link.ready)
         with capture_logs():
-            await redis.push(array(bulk(b"message"), bulk(b"here"), bulk(b"hello")))
-            await until(lambda: pushed == [(b"here", b"hello")])
+            await redis.push(array(bulk(b"smessage"), bulk(HERE), bulk(b"hello")))
+            await until(lambda: pushed == [(HERE, b"hello")])
 
 
 async def test_one_who_cannot_take_a_reply_harms_nobody_else(redis: HostileRedis) -> None:
@@ -350,7 +353,7 @@ async def test_connections_are_made_anew_at_random_and_ever_later(
         redis.says = only(lambda _: b"-LOADING\r\n", b"INFO")
         with monkeypatch.context() as patched:
             patched.setattr("chatserver.broker.wire.random.uniform", draw)
-            link.renew_pushes()
+            link.shards[0].renew_pushes()
             await until(lambda: len(drawn) >= 10)
         monkeypatch.setattr(wire, "BACKOFF_SECONDS", (0.001, 0.02))
     assert drawn[:8] == [(0.05, high) for high in (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)]

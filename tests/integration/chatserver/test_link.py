@@ -124,7 +124,7 @@ async def test_paused_process_does_not_blame_redis(own_valkey: OwnValkey) -> Non
 async def test_every_subscription_is_made_anew(proxy: RedisProxy) -> None:
     """In batches: more than one command takes."""
     confirmed: asyncio.Queue[bytes] = asyncio.Queue()
-    channels = {b"chat:channel:%d" % number for number in range(1_300)}
+    channels = {b"chat:{p%02d}:%d" % (number % 2, number) for number in range(1_300)}
     async with linked(proxy.url, on_subscribed=confirmed.put_nowait) as link, asyncio.timeout(PATIENCE):
         for channel in channels:
             link.subscribe(channel)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.broker.clients import open_redis
 from chatserver.broker.keys import chat_key
 from chatserver.broker.link import Link
 from chatserver.errors import ConfigError
@@ -53,20 +52,15 @@ async def listening(url: str, subscribed: asyncio.Queue[bytes]) -> AsyncIterator
 
 
 async def works(url: str) -> None:
-    """The checks at the start, commands, scripts and subscriptions, and redis-py beside the link."""
+    """The checks at the start, commands, scripts and subscriptions."""
     await asyncio.to_thread(check_redis, url)
     subscribed: asyncio.Queue[bytes] = asyncio.Queue()
     async with asyncio.timeout(PATIENCE), listening(url, subscribed) as (link, pushed):
         link.subscribe(CHANNEL)
         assert await subscribed.get() == CHANNEL
-        await link.call(b"PUBLISH", CHANNEL, b"hello")
+        await link.call(b"SPUBLISH", CHANNEL, b"hello")
         assert await pushed.get() == b"hello"
         assert await link.script("page", (chat_key(1, b":m"), chat_key(1, b":x")), ("", 0, "", 1)) == [b"missing"]
-    redis = open_redis(url)
-    try:
-        assert await redis.set("chat:{s}:test", b"1")
-    finally:
-        await redis.aclose()
 
 
 async def test_user_of_an_acl(valkey: OwnValkey) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from chatserver.broker.keys import chat_key, routing, ticket_work_list
+from chatserver.broker.keys import chat_key, partition, ticket_work_list, work_list
 from chatserver.stores.queue import Queue
 from tests.support.backstage import Backstage
 
@@ -102,7 +102,7 @@ async def test_routing_slot_that_lost_a_chat_has_it_again(stage: Backstage) -> N
     await stage.persist()
     with stage.valkey.redis() as redis:
         redis.delete(ticket_work_list(b"todo", ticket))
-        redis.set(routing("walked"), "another run")
+        redis.set(work_list(b"walked", partition(ticket)), "another run")
     await stage.reconciler().run_once()
     assert scores(stage, b"todo", ticket) == [True]
     assert await Queue(stage.link, grace_seconds=45).agree(await stage.live(ticket))

@@ -91,7 +91,8 @@ class Seat:
     def __init__(self, codec: Codec) -> None:
         self.hub = Hub()
         link = Link("redis://localhost", on_push=self.hub.pushed, on_subscribed=self.hub.subscribed)
-        self.commands, self.pushes = link._commands, link._pushes
+        only = link.shards[0]
+        self.commands, self.pushes = only._commands, only._pushes
         self.redis, self.peer = Redis(), Peer()
         self.commands.connection_made(self.redis)  # type: ignore[arg-type]
         self.commands.up = self.commands.breaker.closed = self.pushes.up = True
@@ -122,7 +123,7 @@ class Seat:
         self.commands.data_received(b"$42\r\n%b\r\n" % event[12:54])
         channel, payload = chat_key(TICKET), b"E" + NOBODY + event
         self.pushes.data_received(
-            b"*3\r\n$7\r\nmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
+            b"*3\r\n$8\r\nsmessage\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
         )
         self.hub._flush()
 
