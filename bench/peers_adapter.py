@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import redis
 from adapters.base import STORE, Target
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +76,7 @@ class Product(Target):
         for port in ports:
             self._node(ctx, env, port)
         ctx.spawn([PYTHON, "-m", "chatserver", "worker"], env=env, cwd=ROOT)
+        wait_for_worker(ctx.redis_url)
         return ports
 
     def _seat_people(
@@ -184,6 +186,18 @@ def chats_wanted(arguments: list[str]) -> int:
     options, _ = parser.parse_known_args(arguments)
     connections = max(map(int, options.idle.split(","))) if "idle" in options.modes else 0
     return max(options.chats, connections // 2)
+
+
+def wait_for_worker(redis_url: str) -> None:
+    """Until it has its share of the work. Its start takes a second or more on the core that is measured, as much as
+    some hundred thousand messages: it is no message's.
+    """
+    with redis.Redis.from_url(redis_url) as asked:
+        for _ in range(400):
+            if asked.exists("chat:{p00}:lease"):
+                return
+            time.sleep(0.05)
+    raise RuntimeError("the worker does not begin")
 
 
 def wait_ready(port: int) -> None:

@@ -22,15 +22,22 @@ from transcripts.store import Store
 pytestmark = pytest.mark.anyio
 
 
-async def test_sqlite_is_opened_for_durability(tmp_path: Path) -> None:
+async def test_sqlite_is_opened_for_durability_and_for_many_chats(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/chat.db")
     async with read(engine) as connection:
         pragmas = [
             await connection.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "busy_timeout",
+                "foreign_keys",
+                "cache_size",
+                "wal_autocheckpoint",
+            )
         ]
     await engine.dispose()
-    assert pragmas == ["wal", 2, 10_000, 1]
+    assert pragmas == ["wal", 2, 10_000, 1, -16_384, 4_000]
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(engine: AsyncEngine) -> None:
