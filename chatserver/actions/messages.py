@@ -199,7 +199,7 @@ class _Said:
 
     def send(self, link: Link) -> None:
         command, voice = self.command, self._voice
-        shard = link.shard(voice.channel)
+        shard = link.by_tag[voice.tag]
         shard.send_packed(
             voice.message(self._entry_id, command.n, self._text, command.gen, shard.replid), self._replied
         )

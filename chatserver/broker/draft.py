@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from chatserver.broker.event import head_for, parts_of
-from chatserver.broker.keys import chat_key, ticket_work_list
+from chatserver.broker.keys import chat_key, tag_of, ticket_work_list
 from chatserver.broker.scripts import script
 from chatserver.broker.wire import bulks
 from chatserver.model.chat import OPEN_STATES
@@ -175,16 +175,16 @@ class Voice:
         "_fields",
         "_for",
         "_size",
-        "channel",
         "device",
         "origin",
         "participant",
+        "tag",
         "ticket",
     )
 
     def __init__(self, ticket: int, participant: Participant, device: str, origin: bytes) -> None:
         self.ticket, self.participant, self.device, self.origin = ticket, participant, device, origin
-        self.channel = chat_key(ticket)
+        self.tag = tag_of(chat_key(ticket))
         fixed = _Body("0" * 36, "all", ticket, "message", participant.role, participant.id, participant.name)
         # Without the map's header and the identifier; behind them come text, device and n.
         self._before = _encode(fixed)[1 + _ID_BYTES :] + _encode("text")

@@ -33,8 +33,8 @@ log = structlog.get_logger()
 class Link(Asking):
     """The shards of Redis, as one.
 
-    `on_push` and `on_subscribed` are those of `Shard`. With `strict`, no connection is used to a Redis that may answer
-    before its fsync.
+    `by_tag` says which shard has what of `keys.TAGS`. `on_push` and `on_subscribed` are those of `Shard`. With
+    `strict`, no connection is used to a Redis that may answer before its fsync.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Link(Asking):
         self._address = partial(Address, url, strict=strict)
         self._shard_at = partial(Shard, on_push=on_push, on_subscribed=on_subscribed, on_doubt=self._doubt.set)
         self._places: dict[Place, Shard] = {}
-        self._by_tag = {} if self._cluster else dict.fromkeys(TAGS, self._shard_at(self._address()))
+        self.by_tag = {} if self._cluster else dict.fromkeys(TAGS, self._shard_at(self._address()))
         self._follower: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -84,33 +84,33 @@ class Link(Asking):
     @property
     def shards(self) -> list[Shard]:
         """Each once."""
-        return list(dict.fromkeys(self._by_tag.values()))
+        return list(dict.fromkeys(self.by_tag.values()))
 
     @property
     def ready(self) -> bool:
         """Whether what nobody can come in without answers: the routing slot and the secrets."""
-        return self._by_tag[HOME].ready and self._by_tag[SECRETS].ready
+        return self.by_tag[HOME].ready and self.by_tag[SECRETS].ready
 
     def shard(self, key: bytes) -> Shard:
         """The one that has this key or channel."""
-        return self._by_tag[tag_of(key)]
+        return self.by_tag[tag_of(key)]
 
     def shard_of(self, ticket: int) -> Shard:
         """The one that has this chat."""
-        return self._by_tag[TAGS[partition(ticket)]]
+        return self.by_tag[TAGS[partition(ticket)]]
 
     def by_shard(self, partitions: Iterable[int]) -> dict[Shard, list[int]]:
         """Which shard has which of these."""
         found: dict[Shard, list[int]] = {}
         for number in partitions:
-            found.setdefault(self._by_tag[TAGS[number]], []).append(number)
+            found.setdefault(self.by_tag[TAGS[number]], []).append(number)
         return found
 
     def send(self, args: Command, done: Done | None = None) -> None:
-        self._by_tag.get(_tag_in(args), self._by_tag[HOME]).send(args, done)
+        self.by_tag.get(_tag_in(args), self.by_tag[HOME]).send(args, done)
 
     def run(self, name: str, keys: Sequence[bytes], args: Command, done: Done) -> None:
-        self._by_tag[tag_of(keys[0])].run(name, keys, args, done)
+        self.by_tag[tag_of(keys[0])].run(name, keys, args, done)
 
     def subscribe(self, channel: bytes) -> None:
         """From the next `on_subscribed(channel)` on, messages of the channel arrive."""
@@ -128,7 +128,7 @@ class Link(Asking):
         except OSError as exc:
             raise ConfigError(f"Redis at {cluster} cannot be used: {exc}") from exc
         for tag, place in topology.primaries.items():
-            self._by_tag[tag] = self._at(place)
+            self.by_tag[tag] = self._at(place)
         self._name_tags()
 
     def _at(self, place: Place) -> Shard:
@@ -154,12 +154,12 @@ class Link(Asking):
 
     async def _lay_out(self, primaries: Mapping[bytes, Place]) -> None:
         """From now on, everything goes where it belongs by this."""
-        before = dict(self._by_tag)
+        before = dict(self.by_tag)
         new = {place: self._at(place) for place in primaries.values() if place not in self._places}
         for shard in new.values():
             shard.begin()
-        self._by_tag |= {tag: self._at(place) for tag, place in primaries.items()}
-        moved = {tag for tag, shard in self._by_tag.items() if before[tag] is not shard}
+        self.by_tag |= {tag: self._at(place) for tag, place in primaries.items()}
+        moved = {tag for tag, shard in self.by_tag.items() if before[tag] is not shard}
         for old in {before[tag] for tag in moved}:
             for channel in old.channels:
                 if tag_of(channel) in moved:
@@ -169,7 +169,7 @@ class Link(Asking):
         for shard in self.shards:
             shard.subscribe_again()
         for place, shard in list(self._places.items()):
-            if shard not in self._by_tag.values():
+            if shard not in self.by_tag.values():
                 del self._places[place]
                 await shard.stop()
         if moved:
@@ -177,7 +177,7 @@ class Link(Asking):
 
     def _name_tags(self) -> None:
         for tag in (*reversed(TAGS), HOME):
-            self._by_tag[tag].tag = tag
+            self.by_tag[tag].tag = tag
 
 
 def _tag_in(args: Command) -> bytes:

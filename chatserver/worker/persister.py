@@ -17,7 +17,7 @@ import structlog
 from chatserver.broker.event import durable_event
 from chatserver.broker.keys import chat_key, partition, work_list
 from chatserver.broker.link import Link
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, UnavailableError
 from chatserver.model.chat import LiveChat
 from chatserver.stores.chats import Chats
 from chatserver.stores.history import entry_of_event, opening_of, recorded
@@ -113,11 +113,23 @@ class Persister:
         began, every, self._written = time.monotonic(), self.every, 0
         try:
             tickets = await self._dirty_tickets()
-            parts = (tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE))
-            return sum([await self._persist(part) for part in parts])
+            parts = [tickets[at : at + CHATS_AT_ONCE] for at in range(0, len(tickets), CHATS_AT_ONCE)]
+            return await self._persist_all(parts)
         finally:
             took = time.monotonic() - began
             self.busy += (took / max(took, every) - self.busy) / ROUNDS_REMEMBERED
+
+    async def _persist_all(self, parts: list[list[int]]) -> int:
+        """One that meets a shard that does not answer does not hold up the others."""
+        written, refused = 0, None
+        for part in parts:
+            try:
+                written += await self._persist(part)
+            except UnavailableError as error:
+                refused = error
+        if refused:
+            raise refused
+        return written
 
     async def _persist(self, tickets: list[int]) -> int:
         read, gone = await self._read(tickets)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from chatserver.broker.keys import chat_key, routing, secret
-from chatserver.errors import ConfigError
+from chatserver.broker.keys import PARTITIONS, chat_key, routing, secret, work_list
+from chatserver.broker.link import Link
+from chatserver.errors import ConfigError, UnavailableError
 from chatserver.preflight import check_redis
+from chatserver.worker import leases
+from tests.support.client import PATIENCE
 from tests.support.cluster import Servers, begin_move, end_move, running_cluster
 from tests.support.log import assert_one_order, repeat, until_durable, until_heard, whole_log
 from tests.support.people import People, Talk, add_staff, start_talk
@@ -46,6 +50,47 @@ async def talks(people: People, servers: Servers) -> list[Talk]:
 def texts(log: list[dict[str, Any]]) -> list[str]:
     """What was said after the opening."""
     return [entry["text"] for entry in log if entry["kind"] == "message"][1:]
+
+
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[Link]:
+    link = Link(url, on_push=lambda *_: None, on_subscribed=lambda _: None)
+    await link.start()
+    try:
+        yield link
+    finally:
+        await link.stop()
+
+
+async def test_replies_come_in_the_order_of_the_commands(servers: Servers) -> None:
+    names = [work_list(b"tried", number) for number in range(PARTITIONS)]
+    async with linked(servers.url) as link:
+        assert len(link.shards) == 3
+        await link.calls([(b"SET", name, name) for name in names])
+        assert await link.calls([(b"GETDEL", name) for name in names]) == names
+
+
+async def test_worker_lets_go_of_what_takes_no_writes(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LEASE_MS", 400)
+    monkeypatch.setattr(leases, "MARGIN_SECONDS", 0.1)
+    victim = servers.nodes[1]
+    async with linked(servers.url) as link:
+        mine = leases.Leases(link)
+        await mine.renew()
+        assert (mine.held(), mine.leads) == (list(range(PARTITIONS)), True)
+        lost = {number for number in range(PARTITIONS) if servers.primary_of(work_list(b"lease", number)) is victim}
+        victim.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while set(mine.held()) != set(range(PARTITIONS)) - lost:
+                    with pytest.raises(UnavailableError):
+                        await mine.renew()
+                    assert mine.leads
+        finally:
+            victim.ask("CONFIG", "SET", "min-replicas-to-write", 0)
+        await mine.renew()
+        assert len(mine.held()) == PARTITIONS
+        await mine.release()
 
 
 async def test_whole_chats_on_all_shards(running: RunningServer, servers: Servers) -> None:

@@ -43,7 +43,7 @@ class MortalLink(Link):
     """A link whose every command is a step of a life."""
 
     def __init__(self, link: Link, life: Life) -> None:
-        self._inner, self._life, self._by_tag = link, life, link._by_tag
+        self._inner, self._life, self.by_tag = link, life, link.by_tag
 
     async def call(self, *args: bytes | str | int) -> Any:
         self._life.step()
