@@ -10,24 +10,21 @@ from pathlib import Path
 
 import click
 import msgspec
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.cli.common import data_option, database, settings_of
-from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError
 from chatserver.keys import seal_key
 from chatserver.logs import configure
 from chatserver.preflight import check_installation, join_redis
+from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
-from chatserver.stores.erasing import RULES, LiveChats, subject_of_customer
-from chatserver.stores.schema import audit
-from transcripts.database import write
-from transcripts.erasure import RECORD, Certificate, Eraser, Place, Plan, Subject
+from chatserver.stores.erasing import ALL_RULES, LiveChats, subject_of_customer
+from transcripts.erasure import Certificate, Eraser, Place, Plan, Subject
 from transcripts.seal import Sealer, SealKey
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket
@@ -69,20 +66,36 @@ async def _erase(
             if number is None:
                 raise ConfigError(f"{ticket} is no ticket number")
             subject = Subject(tickets=(number,), entries=entries)
-        sealer = Sealer(engine, SealKey.from_bytes(seal_key(settings.data, os.environ)))
         if dry_run:
-            _tell(await Eraser(engine, sealer, rules=_ALL_RULES).plan(subject))
+            _tell(await Eraser(engine, _sealer(engine, settings), rules=ALL_RULES).plan(subject))
             return
-        async with _live(engine, settings) as places:
-            certificate = await Eraser(engine, sealer, rules=_ALL_RULES, places=places).erase(subject)
-        await _note(engine, certificate)
+        async with open_eraser(engine, settings, action="erase") as eraser:
+            show_certificate(await eraser.erase(subject))
+
+
+@asynccontextmanager
+async def open_eraser(engine: AsyncEngine, settings: Settings, *, action: str) -> AsyncIterator[Eraser]:
+    """Erases in this installation, Redis included; `action` is what the audit calls it."""
+    async with _live(engine, settings) as places:
+        yield Eraser(
+            engine,
+            _sealer(engine, settings),
+            rules=ALL_RULES,
+            places=places,
+            keep=keeps_certificates(actor="command line", action=action),
+        )
+
+
+def show_certificate(certificate: Certificate) -> None:
+    """On standard output; on the other what it cannot say."""
     click.echo(msgspec.json.format(msgspec.json.encode(certificate), indent=2).decode())
     for place in certificate.searched:
         if place.unread:
             click.echo(f"chatserver: {place.place} was cleaned and not looked into: {place.unread}", err=True)
 
 
-_ALL_RULES = (*RECORD, *RULES)
+def _sealer(engine: AsyncEngine, settings: Settings) -> Sealer:
+    return Sealer(engine, SealKey.from_bytes(seal_key(settings.data, os.environ)))
 
 
 def _tell(plan: Plan) -> None:
@@ -109,18 +122,3 @@ async def _live(engine: AsyncEngine, settings: Settings) -> AsyncIterator[Sequen
     finally:
         await link.stop()
         await asyncio.to_thread(redis.leave)
-
-
-async def _note(engine: AsyncEngine, certificate: Certificate) -> None:
-    """The certificate stays here, too."""
-    async with write(engine) as db:
-        await db.execute(
-            insert(audit).values(
-                id=certificate.id,
-                at=now_ms(),
-                actor="command line",
-                action="erase",
-                subject=" ".join(map(str, (*certificate.customers, *(one.ticket for one in certificate.chats)))),
-                details=msgspec.json.encode(certificate).decode(),
-            )
-        )

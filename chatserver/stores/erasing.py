@@ -20,8 +20,9 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.schema import customers, inbox_items, mail_outbox, preferences
 from transcripts import schema as record
 from transcripts.database import read
-from transcripts.erasure import NOW, Look, Rule, Subject
+from transcripts.erasure import NOW, RECORD, Look, Rule, Subject
 from transcripts.erasure.places import look_into
+from transcripts.errors import ErasureError
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -42,6 +43,8 @@ RULES: tuple[Rule, ...] = (
     Rule(mail_outbox, "recipient", "email"),
 )
 """The hub's rules."""
+
+ALL_RULES = (*RECORD, *RULES)
 
 KEPT = {
     "customers": "id site merged_into created_at",
@@ -104,7 +107,7 @@ class LiveChats:
         """The worker has written everything to SQL.
 
         Raises:
-            UnavailableError: it has not, for a while.
+            ErasureError: it has not, for a while.
         """
         for ticket in tickets:
             for _ in range(_TRIES):
@@ -116,19 +119,21 @@ class LiveChats:
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                raise UnavailableError(
-                    f"Chat #{ticket} has entries that are not in the database yet: is a worker running?"
-                )
+                raise ErasureError(f"chat #{ticket} has entries that are not in the database yet: is a worker running?")
 
     async def erase(self, tickets: Sequence[int]) -> None:
-        """Puts what SQL has now in the place of the logs. Whoever looks at such a chat gets it anew."""
+        """Puts what SQL has now in the place of the logs. Whoever looks at such a chat gets it anew.
+
+        Raises:
+            ErasureError: somebody is at one of them.
+        """
         for ticket in tickets:
             for _ in range(_TRIES):
                 if not await self._chats.log.exists(ticket) or await self._chats.reconcile(ticket):
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                raise UnavailableError(f"Chat #{ticket} is busy in Redis.")
+                raise ErasureError(f"chat #{ticket} is erased, but busy in Redis: run it again")
 
     async def scrub(self) -> None:
         """Writes the append-only file anew: what was deleted stays in it until then."""

@@ -249,6 +249,23 @@ def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
             row[0] for row in db.execute("SELECT action FROM audit WHERE action <> 'customer_exported' ORDER BY id")
         ]
     assert actions == ["retention_set", "retention_set", "hold_placed", "hold_lifted"]
+    # Nobody can be asked here, so nothing goes unasked.
+    unasked = chatserver("transcripts", "retention", "apply", "--data", data)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    assert run("hold", "set", "--ticket", str(ticket), "--reason", "case 8")
+    nothing = chatserver("transcripts", "retention", "apply", "--yes", "--data", data)
+    assert done(nothing) == ""
+    assert nothing.stderr == "  due: 0 of topic 'Returns', 1 more are held\nNothing was due.\n"
+    assert "whistles" in "".join(run("show", str(ticket)))
+    run("hold", "lift", "--ticket", str(ticket))
+    certificate = json.loads(done(chatserver("transcripts", "retention", "apply", "--yes", "--data", data)))
+    assert [one["ticket"] for one in certificate["chats"]] == [ticket]
+    assert "whistles" not in "".join(run("show", str(ticket)))
+    with sqlite3.connect(data / "chat.db") as db:
+        query = "SELECT actor, action, subject, details FROM audit WHERE id = ?"
+        *who, kept = db.execute(query, (certificate["id"],)).fetchone()
+    assert who == ["command line", "retention_applied", f"chat #{ticket}"]
+    assert json.loads(kept) == certificate
     run("retention", "remove")
     run("retention", "remove", "--topic", "Returns")
     assert run("retention", "preview") == ["There are no rules: everything is kept for ever."]
