@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -65,6 +66,7 @@ KEPT = {
 _TRIES = 100
 _PAUSE_SECONDS = 0.05
 _REWRITE_SECONDS = 600.0
+_WRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
 
 
 async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
@@ -136,7 +138,11 @@ class LiveChats:
                 raise ErasureError(f"chat #{ticket} is erased, but busy in Redis: run it again")
 
     async def scrub(self) -> None:
-        """Writes the append-only file anew: what was deleted stays in it until then."""
+        """Writes the append-only file anew, and the snapshot if there is one: what was deleted is in them until then.
+
+        Raises:
+            UnavailableError: Redis cannot do it.
+        """
         await asyncio.to_thread(self._rewrite)
 
     def _rewrite(self) -> None:
@@ -145,17 +151,24 @@ class LiveChats:
                 with server as redis, _uncompressed(redis):
                     self._wait(redis)  # one that began earlier holds what was there then
                     redis.bgrewriteaof()
-                    self._wait(redis)
+                    self._check(self._wait(redis)["aof_last_bgrewrite_status"])
+                    if _has_snapshots(redis):
+                        redis.bgsave()
+                        self._check(self._wait(redis)["rdb_last_bgsave_status"])
         except (RedisError, OSError) as exc:
             raise UnavailableError(f"Redis does not write its file anew: {exc}") from exc
 
-    def _wait(self, redis: Redis) -> None:
+    def _wait(self, redis: Redis) -> dict[str, Any]:
+        """Until Redis writes no file; what it says of them."""
         deadline = time.monotonic() + _REWRITE_SECONDS
-        while (said := redis.info("persistence"))["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]:
+        while any((said := redis.info("persistence"))[name] for name in _WRITING):
             if time.monotonic() > deadline:
                 raise UnavailableError("Redis has been writing its file anew for ten minutes.")
             time.sleep(_PAUSE_SECONDS)
-        if said["aof_last_bgrewrite_status"] != "ok":
+        return said
+
+    def _check(self, status: str) -> None:
+        if status != "ok":
             raise UnavailableError("Redis could not write its file anew: see its log.")
 
     async def look(self, samples: Collection[bytes]) -> Look:
@@ -179,6 +192,15 @@ class LiveChats:
 
     def _servers(self) -> Iterable[Redis]:
         return connect_each(self._url, replicas=True, socket_timeout=30).values()
+
+
+def _has_snapshots(redis: Redis) -> bool:
+    """Whether Redis writes dump.rdb, or somebody has once had it written. Who does not say may have one."""
+    try:
+        found = redis.config_get("save", "dir", "dbfilename")
+    except RedisError:
+        return True
+    return bool(found.get("save")) or (Path(found["dir"]) / found["dbfilename"]).exists()
 
 
 @contextlib.contextmanager
