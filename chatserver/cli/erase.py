@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -92,6 +93,22 @@ def show_certificate(certificate: Certificate) -> None:
     for place in certificate.searched:
         if place.unread:
             click.echo(f"chatserver: {place.place} was cleaned and not looked into: {place.unread}", err=True)
+
+
+def told(certificate: Certificate) -> str:
+    """What a certificate says, in one line."""
+    entries, chats = sum(len(one.entries) for one in certificate.chats), len(certificate.chats)
+    named = ", ".join(f"#{one.ticket}" for one in certificate.chats[:_NAMED]) + (", …" if chats > _NAMED else "")
+    about = f"erasure of {entries} entries in {chats} chats" + (f" ({named})" if named else "")
+    if certificate.customers:
+        about += f" and of customer {', '.join(certificate.customers)}"
+    looked = [f"{one.place}: {one.unread or f'{one.found} found in {one.files} files'}" for one in certificate.searched]
+    at = datetime.fromtimestamp(certificate.erased_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    samples = f"{certificate.samples} samples looked for ({'; '.join(looked)})"
+    return f"{about}, {at} UTC, {samples}, key {certificate.key_id}"
+
+
+_NAMED = 5
 
 
 def _sealer(engine: AsyncEngine, settings: Settings) -> Sealer:

@@ -4,7 +4,7 @@
 what it removed unreadable, and looks for it in its raw files. The certificate says what was found.
 """
 
-from transcripts.erasure.certificate import Certificate, is_genuine
+from transcripts.erasure.certificate import Certificate, doubt, is_certificate, is_genuine
 from transcripts.erasure.database import database_files
 from transcripts.erasure.eraser import Eraser, Plan, Swept
 from transcripts.erasure.places import Look, Place
@@ -23,5 +23,7 @@ __all__ = [
     "Subject",
     "Swept",
     "database_files",
+    "doubt",
+    "is_certificate",
     "is_genuine",
 ]

@@ -18,6 +18,7 @@ from tests.support.people import People, start_talk
 from tests.support.server import PASSWORD, RunningServer, chatserver
 from transcripts.checkpoint import Checkpoint, checkpoint
 from transcripts.database import open_database
+from transcripts.public_keys import published
 from transcripts.seal import SealKey
 
 EXPORTS = Path(__file__).resolve().parents[2] / "fixtures" / "imports"
@@ -229,7 +230,24 @@ def test_all_data_of_a_customer(tickets: dict[str, int], data: Path, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"sam.zip"}
 
 
-def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
+def assert_certificate_is_verified(certificate: dict[str, Any], data: Path, folder: Path) -> None:
+    """Here, and anywhere with the published keys; not when a number is another, nor by somebody else's keys."""
+    file, altered, keys, others = (folder / name for name in ("one.json", "altered.json", "keys.json", "others.json"))
+    file.write_text(json.dumps(certificate, indent=2))
+    altered.write_text(json.dumps(certificate | {"samples": certificate["samples"] + 1}))
+    keys.write_bytes(published(public_seal_keys(data, {})))
+    others.write_bytes(published({}))
+    ticket = certificate["chats"][0]["ticket"]
+    said = done(chatserver("transcripts", "verify", file, "--data", data))
+    assert f"{file}: verified: erasure of " in said
+    assert f"(#{ticket})" in said
+    nowhere = ("transcripts", "verify", "--data", folder / "nowhere", "--keys")
+    assert "verified: erasure" in done(chatserver(*nowhere, keys, file))
+    assert "NOT VERIFIED: its signature does not hold" in refused(chatserver(*nowhere, keys, altered))
+    assert f"key '{certificate['key_id']}', which is none" in refused(chatserver(*nowhere, others, file))
+
+
+def test_holds_and_retention(tickets: dict[str, int], data: Path, tmp_path: Path) -> None:
     def run(*args: str) -> list[str]:
         return done(chatserver("transcripts", *args, "--data", data)).splitlines()
 
@@ -266,6 +284,7 @@ def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
         *who, kept = db.execute(query, (certificate["id"],)).fetchone()
     assert who == ["command line", "retention_applied", f"chat #{ticket}"]
     assert json.loads(kept) == certificate
+    assert_certificate_is_verified(certificate, data, tmp_path)
     run("retention", "remove")
     run("retention", "remove", "--topic", "Returns")
     assert run("retention", "preview") == ["There are no rules: everything is kept for ever."]
