@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.actions.signing_out import sign_out
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.cli.common import data_option, database, settings_of
@@ -25,7 +27,7 @@ from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.erasing import ALL_RULES, LiveChats, subject_of_customer
-from transcripts.erasure import Certificate, Eraser, Place, Plan, Subject
+from transcripts.erasure import Certificate, Eraser, Plan, Subject
 from transcripts.seal import Sealer, SealKey
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket
@@ -70,21 +72,35 @@ async def _erase(
         if dry_run:
             _tell(await Eraser(engine, _sealer(engine, settings), rules=ALL_RULES).plan(subject))
             return
-        async with open_eraser(engine, settings, action="erase") as eraser:
+        async with _live(engine, settings) as live:
+            eraser = _eraser(engine, settings, live, action="erase")
+            await eraser.plan(subject)  # whoever may not be erased is not signed out either
+            if live:
+                await sign_out(live.link, subject.customers)
             show_certificate(await eraser.erase(subject))
 
 
 @asynccontextmanager
 async def open_eraser(engine: AsyncEngine, settings: Settings, *, action: str) -> AsyncIterator[Eraser]:
     """Erases in this installation, Redis included; `action` is what the audit calls it."""
-    async with _live(engine, settings) as places:
-        yield Eraser(
-            engine,
-            _sealer(engine, settings),
-            rules=ALL_RULES,
-            places=places,
-            keep=keeps_certificates(actor="command line", action=action),
-        )
+    async with _live(engine, settings) as live:
+        yield _eraser(engine, settings, live, action=action)
+
+
+@dataclass(frozen=True)
+class _Live:
+    link: Link
+    chats: LiveChats
+
+
+def _eraser(engine: AsyncEngine, settings: Settings, live: _Live | None, *, action: str) -> Eraser:
+    return Eraser(
+        engine,
+        _sealer(engine, settings),
+        rules=ALL_RULES,
+        places=[live.chats] if live else [],
+        keep=keeps_certificates(actor="command line", action=action),
+    )
 
 
 def show_certificate(certificate: Certificate) -> None:
@@ -125,17 +141,17 @@ def _tell(plan: Plan) -> None:
 
 
 @asynccontextmanager
-async def _live(engine: AsyncEngine, settings: Settings) -> AsyncIterator[Sequence[Place]]:
+async def _live(engine: AsyncEngine, settings: Settings) -> AsyncIterator[_Live | None]:
     """Redis, if this installation has ever had one."""
     if not settings.redis_url and not (settings.data / "valkey").exists():
-        yield ()
+        yield None
         return
     redis = await asyncio.to_thread(join_redis, settings)
     link = Link(redis.url, on_push=lambda *_: None, on_subscribed=lambda _: None)
     try:
         await asyncio.to_thread(check_installation, settings, redis.url)
         await link.start()
-        yield (LiveChats(Chats(ChatLog(link), Store(engine), Directory(engine)), redis.url),)
+        yield _Live(link, LiveChats(Chats(ChatLog(link), Store(engine), Directory(engine)), redis.url))
     finally:
         await link.stop()
         await asyncio.to_thread(redis.leave)

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from sqlalchemy import update
 
 import chatserver.stores.erasing
+from chatserver.actions.signing_out import sign_out
 from chatserver.broker.draft import body_hash
 from chatserver.broker.keys import chat_key
 from chatserver.broker.repair import LogRepair
 from chatserver.errors import UnavailableError
 from chatserver.stores.erasing import LiveChats
+from chatserver.stores.schema import customers
+from chatserver.stores.secrets import Secrets
 from tests.support.backstage import SEAL_KEY, Backstage
+from transcripts.database import write
 from transcripts.erasure import Certificate, Eraser, Subject
 from transcripts.errors import ErasureError
 from transcripts.seal import Sealer
@@ -194,3 +199,17 @@ async def test_files_on_another_machine_are_said_to_be_unread(
     monkeypatch.setattr(Redis, "config_get", elsewhere)
     (searched,) = [one for one in (await erase(stage, ticket)).searched if one.place == "redis"]
     assert searched.unread == "its files are not on this machine"
+
+
+async def test_a_redis_that_was_emptied_is_told_again_who_was_erased(stage: Backstage, redis: Redis) -> None:
+    gone, here = [await stage.chats.directory.add_customer(site="default") for _ in range(2)]
+    async with write(stage.engine) as connection:
+        await connection.execute(update(customers).where(customers.c.id == gone).values(erased_at=1))
+    secrets = Secrets(stage.link)
+    await sign_out(stage.link, [gone])
+    assert await secrets.is_revoked("of this sign-in", gone)
+    redis.flushall()
+    assert not await secrets.is_revoked("of this sign-in", gone)
+    await stage.reconciler().run_once()
+    assert await secrets.is_revoked("of this sign-in", gone)
+    assert not await secrets.is_revoked("of this sign-in", here)
