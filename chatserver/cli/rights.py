@@ -245,25 +245,31 @@ def retention_apply(yes: bool, data: Path | None) -> None:
         now = now_ms()
         async with read(engine) as connection:
             counts = await keeping.count_due(connection, now)
-        for line in _told_due(counts):
-            click.echo(line, err=True)
-        chats = sum(go for _, _, go, _ in counts)
-        if chats and not yes and not click.confirm(f"Erase {_chats(chats)} for good?", err=True):
-            click.echo("Nothing was changed.", err=True)
-            raise click.exceptions.Exit(1)
+        if not yes:
+            _ask(counts)
         async with open_eraser(engine, settings, action="retention_applied") as eraser:
             with progress("Erasing") as advance:
                 applied = await apply_retention(engine, eraser, now, on_progress=advance)
         for ticket, why in applied.left.items():
             click.echo(f"#{ticket} is left: {why}", err=True)
-        if applied.certificate is None:
-            click.echo("Nothing was due.", err=True)
-        else:
+        if applied.certificate:
             show_certificate(applied.certificate)
         if applied.more:
             click.echo("More are due: run it again.", err=True)
 
     _run(run, data)
+
+
+def _ask(counts: Sequence[tuple[str | None, str | None, int, int]]) -> None:
+    """Shows what is due; goes on only with what was answered."""
+    for line in _told_due(counts):
+        click.echo(line, err=True)
+    chats = sum(go for _, _, go, _ in counts)
+    if not chats:
+        click.echo("Nothing is due.", err=True)
+    elif not click.confirm(f"Erase {_chats(chats)} for good?", err=True):
+        click.echo("Nothing was changed.", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def _told_due(counts: Sequence[tuple[str | None, str | None, int, int]]) -> Iterator[str]:
@@ -310,7 +316,7 @@ def export_customer(customer: str, output: Path, data: Path | None) -> None:
         partial = output.with_name(output.name + ".part")
         try:
             with partial.open("wb") as file, progress("Exporting") as advance:
-                tickets = await write_archive(engine, customer_id, file, on_progress=advance)
+                tickets = await write_archive(engine, customer_id, file, merged=True, on_progress=advance)
             partial.replace(output)
         except OSError as exc:
             raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc

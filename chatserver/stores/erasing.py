@@ -11,8 +11,8 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chatserver.broker.clients import connect_each
 from chatserver.broker.log import MissingChat
@@ -81,11 +81,8 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         ids = set(found.scalars())
         if not ids:
             raise NotFoundError(f"There is no customer {name}.")
-        rows = await db.execute(
-            select(customers.c.id, customers.c.email).where(
-                or_(customers.c.id.in_(ids), customers.c.merged_into.in_(ids))
-            )
-        )
+        people = [one for id_ in sorted(ids) for one in await with_merged(db, id_)]
+        rows = await db.execute(select(customers.c.id, customers.c.email).where(customers.c.id.in_(people)))
         emails = {id_: email for id_, email in rows.all()}
         chats = await db.execute(
             select(record.chats.c.ticket, record.chats.c.customer_email)
@@ -95,6 +92,15 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         named = {ticket: email for ticket, email in chats.all()}
     written = {email for email in (*emails.values(), *named.values()) if email}
     return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)))
+
+
+async def with_merged(connection: AsyncConnection, customer_id: str) -> list[str]:
+    """The ids of a customer: their own, and those of whoever was merged into them, or into those."""
+    found = [customer_id]
+    for one in found:
+        merged = select(customers.c.id).where(customers.c.merged_into == one).order_by(customers.c.id)
+        found += [id_ for id_ in await connection.scalars(merged) if id_ not in found]
+    return found
 
 
 class LiveChats:
@@ -197,10 +203,10 @@ class LiveChats:
 def _has_snapshots(redis: Redis) -> bool:
     """Whether Redis writes dump.rdb, or somebody has once had it written. Who does not say may have one."""
     try:
-        found = redis.config_get("save", "dir", "dbfilename")
+        found = {name: str(value) for name, value in redis.config_get("save", "dir", "dbfilename").items()}
     except RedisError:
         return True
-    return bool(found.get("save")) or (Path(found["dir"]) / found["dbfilename"]).exists()
+    return bool(found["save"]) or Path(found["dir"], found["dbfilename"]).exists()
 
 
 @contextlib.contextmanager

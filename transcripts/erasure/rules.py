@@ -108,7 +108,8 @@ KEPT: Mapping[str, str] = {
     "holds": "id ticket customer_id reason placed_by placed_at lifted_by lifted_at",
     "retention": "department topic days",
     "interrupted_erasures": "ticket begun_at",
-    "accesses": "id ticket at who how",  # ids; the log of who looked is somebody's right, too
+    # Ids of staff, never a customer's (they are all "customer"); the log of who looked is somebody's right, too.
+    "accesses": "id ticket at who how",
 }
 """Columns that hold nothing a person said or is called, by table."""
 
