@@ -185,7 +185,7 @@ class Eraser:
                 for place in self._places:
                     await place.erase((ticket,))
                 await self._sealer.seal(ticket)
-                run.tickets.append(ticket)
+                run.tickets[ticket] = None
         await self._search.index(tickets)
 
     async def _interrupted(self) -> list[int]:
@@ -257,7 +257,7 @@ class Eraser:
         looks = await self._cleaned(run.samples)
         certificate = await self._certificate(run, looks)
         async with write(self._engine) as connection:
-            for some in _batches(run.tickets):
+            for some in _batches(list(run.tickets)):
                 await connection.execute(delete(schema.interrupted_erasures).where(_interrupted.ticket.in_(some)))
             await self._keep(connection, certificate)
         return certificate
@@ -302,7 +302,7 @@ class _Run:
     """What an erasure has done so far."""
 
     customers: tuple[str, ...] = ()
-    tickets: list[int] = field(default_factory=list)
+    tickets: dict[int, None] = field(default_factory=dict)  # a set that keeps its order
     rows: dict[str, int] = field(default_factory=dict)
     samples: list[bytes] = field(default_factory=list)
     _seen: int = 0

@@ -110,6 +110,19 @@ async def test_an_older_snapshot_is_written_anew_too(stage: Backstage, redis: Re
         snapshot.unlink()
 
 
+async def test_a_snapshot_that_still_has_it_is_found(
+    stage: Backstage, redis: Redis, ticket: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.config_set("rdbcompression", "no")
+    redis.save()
+    monkeypatch.setattr(chatserver.stores.erasing, "_has_snapshots", lambda redis: False)
+    try:
+        with pytest.raises(ErasureError, match=r"still in raw files \(redis\)"):
+            await erase(stage, ticket)
+    finally:
+        (stage.valkey.folder / "valkey" / "dump.rdb").unlink()
+
+
 async def test_what_is_still_in_a_file_is_found_there(stage: Backstage, redis: Redis, ticket: int) -> None:
     """Somebody else's key, in the file that is written on and in the one that was written anew."""
     redis.set("elsewhere", SECRET)

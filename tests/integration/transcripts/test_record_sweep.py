@@ -220,6 +220,21 @@ async def test_an_interrupted_erasure_of_one_entry_takes_no_other(
     assert (await eraser.sweep([])).certificate is None
 
 
+async def test_a_chat_of_which_an_entry_was_erased_goes_once(
+    eraser: Eraser, engine: AsyncEngine, store: Store, spy: Spy
+) -> None:
+    def killed() -> None:
+        raise Killed
+
+    spy.on["scrub", None] = killed
+    with pytest.raises(Killed):
+        await eraser.erase(Subject((TICKET,), (5,)))
+    spy.on.clear()
+    swept = await eraser.sweep([TICKET])
+    assert swept.certificate
+    assert [(one.ticket, one.entries) for one in swept.certificate.chats] == [(TICKET, (1, 2, 4, 5, 6))]
+
+
 async def test_a_place_that_is_busy_is_cleaned_by_the_next_run(
     eraser: Eraser, engine: AsyncEngine, store: Store, spy: Spy
 ) -> None:
