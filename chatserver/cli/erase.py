@@ -115,7 +115,8 @@ def told(certificate: Certificate) -> str:
     """What a certificate says, in one line."""
     entries, chats = sum(len(one.entries) for one in certificate.chats), len(certificate.chats)
     named = ", ".join(f"#{one.ticket}" for one in certificate.chats[:_NAMED]) + (", …" if chats > _NAMED else "")
-    about = f"erasure of {entries} entries in {chats} chats" + (f" ({named})" if named else "")
+    counted = f"{entries} {'entry' if entries == 1 else 'entries'} in {chats} {'chat' if chats == 1 else 'chats'}"
+    about = f"erasure of {counted}" + (f" ({named})" if named else "")
     if certificate.customers:
         about += f" and of customer {', '.join(certificate.customers)}"
     looked = [f"{one.place}: {one.unread or f'{one.found} found in {one.files} files'}" for one in certificate.searched]

@@ -168,7 +168,7 @@ class Secrets:
         await self._link.call(b"SET", secret(kind, digest(token)), value, b"EX", seconds)
 
 
-def _revoked(name: str) -> str:
+def _revoked(name: str) -> bytes:
     return secret("revoked", digest(name))
 
 
