@@ -199,6 +199,10 @@ class Line:
             del self.commands[:count]
             self.next = max(0, self.next - count)
 
+    def is_of_another_epoch(self, epoch: int) -> bool:
+        """Whether something was acknowledged in another history of the chat: its place says nothing in this one."""
+        return any(command.place and command.place[0] != epoch for command in self.commands)
+
     def reset(self) -> None:
         """The history was rebuilt: nothing of this is known to be in it."""
         for command in self.commands:

@@ -83,6 +83,8 @@ class Reader:
     def fill(self, page: Frame) -> None:
         """Takes in the page's entries and facts."""
         chat, state = self._chat, self.state
+        if chat.writer.line.is_of_another_epoch(page["epoch"]):
+            chat.writer.reset()  # rebuilt between an ack and its page: no `durable` will name that place
         durable = state.durable
         new = state.take_page(page)
         for entry in page["entries"]:
