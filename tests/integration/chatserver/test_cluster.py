@@ -11,6 +11,7 @@ import pytest
 
 from chatserver.broker.keys import PARTITIONS, chat_key, routing, secret, work_list
 from chatserver.broker.link import Link
+from chatserver.broker.log import ChatLog
 from chatserver.errors import ConfigError, UnavailableError
 from chatserver.preflight import check_redis
 from chatserver.worker import leases
@@ -33,7 +34,8 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def running(servers: Servers) -> Iterator[RunningServer]:
-    with RunningServer(env={"CHAT_REDIS_URL": servers.url, "CHAT_CHECK_SECONDS": "3"}) as running:
+    # Without the position check, which would find what is not delivered.
+    with RunningServer(env={"CHAT_REDIS_URL": servers.url, "CHAT_CHECK_SECONDS": "600"}) as running:
         add_staff(running)
         yield running
 
@@ -68,6 +70,14 @@ async def test_replies_come_in_the_order_of_the_commands(servers: Servers) -> No
         assert len(link.shards) == 3
         await link.calls([(b"SET", name, name) for name in names])
         assert await link.calls([(b"GETDEL", name) for name in names]) == names
+
+
+async def test_each_shard_has_a_history_of_its_own(servers: Servers) -> None:
+    async with linked(servers.url) as link:
+        for ticket in range(100_000, 100_010):
+            with servers.redis(ticket) as redis:
+                history = redis.info("replication")["master_replid"]
+            assert history.startswith(ChatLog(link).replid(ticket).decode())
 
 
 async def test_worker_lets_go_of_what_takes_no_writes(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
