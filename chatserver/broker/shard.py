@@ -43,6 +43,8 @@ class Shard(Asking):
         self._on_push, self._on_subscribed, self._on_doubt = on_push, on_subscribed, on_doubt
         self._channels: dict[bytes, bool] = {}  # whether the subscription stands
         self._commands = Wire(address, "commands", on_reply=None)
+        # Sends one command that is packed already; a script that Redis has forgotten is not sent as a whole.
+        self.send_packed: Callable[[bytes, Done], None] = self._commands.send
         self._pushes = Wire(address, "pushes", on_reply=self._pushed)
         self._commands.on_doubt = self._pushes.on_doubt = on_doubt
         self._pushes.on_ready = self._subscribe_all
@@ -91,10 +93,6 @@ class Shard(Asking):
         """Runs a script; `packed` are the `count` parts of the command that follow its name."""
         chosen = script(name)
         self._commands.send(chosen.by_name(count) + packed, partial(self._ran, chosen, count, packed, done))
-
-    def send_packed(self, packed: bytes, done: Done) -> None:
-        """Sends one command that is packed already. A script that Redis has forgotten is not sent as a whole."""
-        self._commands.send(packed, done)
 
     def _ran(self, chosen: Script, count: int, packed: bytes, done: Done, reply: Any) -> None:
         if is_forgotten_script(reply):

@@ -22,6 +22,9 @@ Done = Callable[[Any], None]
 
 MAX_WAITING = 20_000  # commands without a reply; more are refused at once, so that a slow Redis is not buried
 MAX_UNSENT_BYTES = 16 * 2**20  # of them that it has not even taken off the connection: they are in our memory
+# After each KiB that it has parsed, hiredis moves all the rest to the front: of 230 KiB that were fed at once, a reply
+# costs 2.4 µs, in such pieces 0.6.
+PIECE_BYTES = 8 * 1024
 LOOK_SECONDS = 0.25
 SILENT_SECONDS = 5.0  # a command older than this: the connection is half open or Redis hangs
 BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (some clients sleep up to 60 s)
@@ -96,8 +99,12 @@ class Wire(asyncio.Protocol):
         """Sends a command with the others of this loop turn, or refuses it at once."""
         if done is not None and (not self.breaker.closed or self._full or len(self._waiting) >= MAX_WAITING):
             asyncio.get_running_loop().call_soon(done, self.breaker.refusal())
-        else:
-            self._send(packed, done)
+            return
+        if done is not None:  # from here on `_send`, written out: each call is one of every message
+            self._waiting.append((done, time.monotonic()))
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(packed)
 
     def _send(self, packed: bytes, done: Done | None) -> None:
         if done is not None:
@@ -129,18 +136,20 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = asyncio.get_running_loop().time()
-        gets, next_waiting, on_reply = self._reader.gets, self._waiting.popleft, self.on_reply if self.up else None
+        feed, gets, next_waiting = self._reader.feed, self._reader.gets, self._waiting.popleft
+        on_reply = self.on_reply if self.up else None
         refused: set[str] = set()
         try:
-            self._reader.feed(data)
-            while (reply := gets()) is not False:
-                if reply.__class__ is _ReplyError:
-                    refused.add(str(reply).partition(" ")[0])
-                done = on_reply or next_waiting()[0]
-                try:
-                    done(reply)
-                except Exception:
-                    log.exception("redis.reply_not_taken", link=self.name)  # our mistake; it is nobody else's
+            for at in range(0, len(data), PIECE_BYTES):
+                feed(data, at, min(PIECE_BYTES, len(data) - at))
+                while (reply := gets()) is not False:
+                    if reply.__class__ is _ReplyError:
+                        refused.add(str(reply).partition(" ")[0])
+                    done = on_reply or next_waiting()[0]
+                    try:
+                        done(reply)
+                    except Exception:
+                        log.exception("redis.reply_not_taken", link=self.name)  # our mistake; it is nobody else's
         except Exception as exc:
             # Not Redis' protocol, or a reply that nobody waits for: from here on none could be put to its command.
             log.error("redis.nonsense", link=self.name, address=str(self.address), why=repr(exc)[:200])

@@ -69,12 +69,12 @@ class Reader:
         self.staff = connection.person.staff
         self.me: Participant | None = None
         self.epoch = self.last = 0  # of the newest entry that it has been given
-        self._held: list[Encoded] | None = []
+        self.held: list[Encoded] | None = []  # until the page is on its way
 
     def give(self, encoded: Encoded) -> None:
         """Hands on an event: entries in order and once, the rest as it comes; not to the connection it came from."""
-        if self._held is not None:
-            self._held.append(encoded)
+        if self.held is not None:
+            self.held.append(encoded)
             return
         payload, seq, connection = encoded.payload, encoded.seq, self.connection
         if seq:
@@ -88,7 +88,7 @@ class Reader:
 
     def release(self) -> None:
         """The page has been offered: now everything after it."""
-        held, self._held = self._held or [], None
+        held, self.held = self.held or [], None
         for encoded in held:
             self.give(encoded)
 
@@ -127,7 +127,11 @@ class Feed:
         """A message of the channel."""
         if payload[0] == ENTRY:
             if self._refill is None and self._last is not None:
-                self._push_entry(payload)
+                epoch, seq = event_numbers(payload, ENVELOPE)
+                if seq == self._last + 1 and epoch == self._epoch:  # nearly all
+                    self._hand_on(payload, seq)
+                else:
+                    self._push_entry(payload)
             else:
                 self._pending.append(payload)
         elif payload[0] == REPLACED:
@@ -159,13 +163,22 @@ class Feed:
         if epoch != self._epoch:
             self.refill()  # the chat was rebuilt, or this is a late message of the history before: the log knows
         elif seq == self._last + 1:
-            self._last, self._newest = seq, payload
-            encoded = Encoded(payload, seq)
-            for reader in self.readers.values():
-                reader.give(encoded)
+            self._hand_on(payload, seq)
         elif seq > self._last:
             self._pending.append(payload)
             self.refill()
+
+    def _hand_on(self, payload: bytes, seq: int) -> None:
+        """The next entry, to everybody but the connection that it came from: often nobody is left then."""
+        self._last, self._newest = seq, payload
+        origin, encoded = payload[1:ENVELOPE], None
+        for connection, reader in self.readers.items():
+            if connection.origin == origin and reader.held is None and reader.last < seq:
+                reader.last = seq
+            else:
+                if encoded is None:
+                    encoded = Encoded(payload, seq)
+                reader.give(encoded)
 
     def _give_all(self, payload: bytes) -> None:
         encoded = Encoded(payload)

@@ -95,6 +95,8 @@ class PicowsSocket(WSListener):
             pass
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._fail(PROTOCOL_ERROR, "reserved bits")
+        elif kind is BINARY and frame.fin and self._parts is None:  # nearly all
+            self._session.on_frame(frame.get_payload_as_bytes())
         elif kind is PING:
             self._on_ping(frame.get_payload_as_bytes())
         elif kind is not PONG:
@@ -168,8 +170,9 @@ class PicowsSocket(WSListener):
 
     def _on_data(self, kind: WSMsgType, frame: WSFrame) -> None:
         try:
-            if frame.fin and self._parts is None and kind is not CONTINUATION:  # nearly all
-                data = frame.get_payload_as_bytes() if kind is BINARY else frame.get_payload_as_utf8_text()
+            data: bytes | str
+            if frame.fin and self._parts is None and kind is TEXT:
+                data = frame.get_payload_as_utf8_text()
             elif self._add(kind, frame):
                 data = bytes(self._parts or b"") if self._kind is BINARY else (self._parts or b"").decode()
                 self._parts = None

@@ -336,7 +336,8 @@ class Session:
         connection = self._connection
         assert connection
         if isinstance(answer, Accepted):
-            connection.offer_frame(_ack(command.id, command.ticket, command.n, answer, text))
+            if connection.open:
+                connection.offer(connection.codec.encode(_ack(command.id, command.ticket, command.n, answer, text)))
         else:
             self._refuse(command, answer)
         connection.answered()
