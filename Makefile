@@ -16,7 +16,7 @@ build: $(VENV)/installed ## Build the pages into chatserver/web/static
 test: $(VENV)/developer ## Unit, contract, integration and browser tests
 	@sh scripts/ensure_chromium.sh
 	$(BIN)/python scripts/build_pages.py
-	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --no-loadscope-reorder
 
 chaos: $(VENV)/developer ## Break everything at random for nine minutes, and check the guarantee (tests/chaos/README.md)
 	$(BIN)/python -m tests.chaos --minutes 9

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.client import JSON, MSGPACK
 from tests.support.people import People, add_staff
 from tests.support.postgres import Databases, OwnPostgres
 from tests.support.server import RunningServer
 from tests.support.sqlite import Database, SqliteFile
+
+# How long an example takes says something about the machine, and what else it does.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,10 +89,16 @@ def database(database_engine: str, request: pytest.FixtureRequest, tmp_path: Pat
     return databases.fresh()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):
     """In several processes (`make test`) a file stays in one, for what its tests share. The contract is as many tests
-    as all others and shares a server on each front: each front is a group, as if it were a file."""
-    for item in items:
-        fixed = getattr(item, "callspec", None)
-        front = fixed.params.get("front") if fixed else None
-        item.add_marker(pytest.mark.xdist_group(f"contract-{front}" if front else str(item.path)))
+    as all others and shares a server on each front: each front is one, as if it were a file.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        front = file.startswith("tests/contract/") and re.search(r"\[(picows|asgi)\b", test)
+        return f"contract on {front[1]}" if front else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
