@@ -11,6 +11,9 @@ import { SearchBox } from "./search_box";
 
 /** How long somebody has to stop typing before we search. */
 const PAUSE_MS = 250;
+/** A browser says that it is online a little before requests arrive: so long we go on asking, and how often. */
+const RETURN_MS = 15_000;
+const RETRY_MS = 1_000;
 
 export interface OwnChatsProps {
   token: string;
@@ -25,6 +28,7 @@ export function OwnChats({ token, route, onEnded }: OwnChatsProps) {
   const [state, happened] = useReducer(searchAfter, NO_SEARCH);
   const [problem, setProblem] = useState<Problem | null>(null);
   const running = useRef<AbortController | null>(null);
+  const backAt = useRef(0);
   const place = useRef<{ top: number; ticket: number | null }>({ top: 0, ticket: null });
   const asked = route.page === "list" ? route.q : null;
 
@@ -66,8 +70,16 @@ export function OwnChats({ token, route, onEnded }: OwnChatsProps) {
   useEffect(() => {
     if (state.phase !== "failed") return;
     const again = () => void search(q);
-    addEventListener("online", again);
-    return () => removeEventListener("online", again);
+    const back = () => {
+      backAt.current = Date.now();
+      again();
+    };
+    const retry = Date.now() - backAt.current < RETURN_MS ? setTimeout(again, RETRY_MS) : undefined;
+    addEventListener("online", back);
+    return () => {
+      clearTimeout(retry);
+      removeEventListener("online", back);
+    };
   }, [state.phase, q]);
 
   function leaveList(event: MouseEvent): void {
