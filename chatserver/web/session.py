@@ -62,6 +62,7 @@ class Session:
         self._typed_at: dict[int, float] = {}
         self._read_to: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recording: set[asyncio.Task[None]] = set()
         self._lines = Lines(self._begin, self._run, self._refuse)
         self._greeting = False
         self._closed = False
@@ -301,7 +302,12 @@ class Session:
             else:
                 chats.append(page)
                 readers.append(reader)
-                await self._record_reading(page)
+                if self._is_opening(page):
+                    recording = asyncio.ensure_future(self._record_reading(page))
+                    self._recording.add(recording)
+                    recording.add_done_callback(self._recording.discard)
+        if self._recording:  # without SQL that takes seconds: it goes on behind the welcome, and if we go away
+            await asyncio.wait(self._recording, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
         if missed and not chats and not self._services.link.ready:
             raise missed
         return chats, readers
@@ -371,10 +377,14 @@ class Session:
         await self._record_reading(page)
         self._reply(page)
 
-    async def _record_reading(self, page: Page) -> None:
+    def _is_opening(self, page: Page) -> bool:
         """Staff who read a chat that has ended open its transcript, by this way as by any other."""
         author = self._author
-        if author is None or not author.person.staff or page.state.get("state") not in ("closed", "closing"):
+        return author is not None and author.person.staff and page.state.get("state") in ("closed", "closing")
+
+    async def _record_reading(self, page: Page) -> None:
+        author = self._author
+        if author is None or not self._is_opening(page):
             return
         now = now_ms()
         try:

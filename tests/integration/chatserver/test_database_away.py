@@ -135,6 +135,22 @@ async def test_a_chat_that_has_to_wait_for_the_database_keeps_nobody_from_the_ot
     assert [entry.get("text") for entry in page["entries"]][-1] == "A second question"
 
 
+async def test_ended_chats_whose_reading_cannot_be_recorded_keep_no_agent_waiting(
+    people: People, patient_server: RunningServer
+) -> None:
+    agent, tickets = await people.staff("ann"), []
+    for _ in range(3):
+        opened = await open_chat(await people.customer())
+        taken = await agent.call("take_chat", ticket=opened["ticket"], n=1)
+        await agent.call("close_chat", ticket=opened["ticket"], n=2, gen=taken["gen"])
+        await until_durable(agent, opened["ticket"])
+        tickets.append(opened["ticket"])
+    await agent.cut()
+    with locked(patient_server):
+        again = await people.resume(agent, chats=[{"ticket": ticket} for ticket in tickets])
+    assert [page["ticket"] for page in again.welcome["chats"]] == tickets
+
+
 async def test_who_needs_the_database_is_told_soon(people: People, patient_server: RunningServer) -> None:
     """More ask at once than there are connections to it; none hangs, and the process goes on with the rest."""
     talk = await start_talk(people)
