@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS_ARGS ?= -t product,ref-full,ref-picows-durable,node-ws-durable,socketio -r 5
 
-.PHONY: run build test chaos mask-report peers growth bench-check record-bench search-report search-bench seal-report screenshots check format clean lock
+.PHONY: run build test chaos mask-report peers growth bench-check record-bench import-report search-report search-bench seal-report screenshots check format clean lock
 
 run: $(VENV)/installed ## Start everything on http://127.0.0.1:8000
 	@exec $(BIN)/chatserver serve
@@ -36,6 +36,9 @@ bench-check: $(VENV)/developer ## Has a message become more expensive? A ratio t
 
 record-bench: $(VENV)/developer ## The record on SQLite and PostgreSQL in turn: entries/s, time of a search (bench/record.py)
 	$(BIN)/python -m bench.record
+
+import-report: $(VENV)/developer ## Messages a second that an import takes in, by the form of the file (docs/importing.md)
+	$(BIN)/python -m bench.imports
 
 seal-report: $(VENV)/developer ## Alter and lawfully redact a thousand transcripts each: what the seals catch, and what passes
 	$(BIN)/python -m bench.seals

@@ -42,6 +42,7 @@ from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
 from chatserver.web.customer_api import CustomerApi
 from chatserver.web.door import Door
 from chatserver.web.error_mapping import HANDLERS
+from chatserver.web.keeping_api import KeepingApi
 from chatserver.web.own_chats_api import OwnChatsApi
 from chatserver.web.pages import Pages
 from chatserver.web.services import Services
@@ -113,6 +114,7 @@ class ChatServer:
                 *CustomerApi(self.services, origins).routes(),
                 *AgentApi(self.services, origins, secure=secure).routes(),
                 *transcripts.routes(),
+                *KeepingApi(self.services, origins).routes(),
                 *OwnChatsApi(self.services, origins, transcripts).routes(),
                 *Pages(self.services, origins=settings.public_origins, shows_demo=settings.shows_demo).routes(),
             ],

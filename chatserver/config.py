@@ -7,6 +7,7 @@ Only the composition root (`app`, the command line) reads them; everything else 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class Settings:
     checkpoint_file: Path | None = None
     checkpoint_url: str | None = field(default=None, repr=False)
     checkpoint_seconds: int = 300
+    retention_at: int | None = None  # minute of the day, UTC
     drain_seconds: int = 20
     drain_rate: int = 100
     log_json: bool = False
@@ -98,6 +100,7 @@ class Settings:
             checkpoint_seconds=_number(
                 "CHAT_CHECKPOINT_SECONDS", get("CHAT_CHECKPOINT_SECONDS"), cls.checkpoint_seconds, 1, 86_400
             ),
+            retention_at=_minute("CHAT_RETENTION_AT", get("CHAT_RETENTION_AT")),
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
@@ -201,6 +204,15 @@ def _number(name: str, text: str | None, default: int, low: int, high: int) -> i
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise ConfigError(f"{name} has to be a number from {low} to {high}, not {text!r}")
     return int(text)
+
+
+def _minute(name: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", text)
+    if not found:
+        raise ConfigError(f"{name} has to be a time of day in UTC such as 03:30, not {text!r}")
+    return int(found[1]) * 60 + int(found[2])
 
 
 def _switch(name: str, text: str | None) -> bool | None:

@@ -205,6 +205,20 @@ describe("own commands", () => {
 });
 
 describe("the chat's own facts", () => {
+  it.each<Reader>(["customer", "staff"])("are not changed by an entry whose body was erased (%s)", (reader) => {
+    const first = makeLog().slice(0, 1);
+    const known = info({ close_reason: "customer", rating: 4 });
+    let state = run([{ type: "page", page: pageOf(first, 0, { state: known }) }], newChat(TICKET, reader, DEVICE));
+    for (const [at, kind] of (["message", "closed", "rated", "note", "opened"] as const).entries()) {
+      const erased = { op: "entry", epoch: EPOCH, seq: at + 2, prev: at + 1, at: 9, entry_id: `x${at}`, audience: "all", ticket: TICKET };
+      const entry = { ...erased, kind, participant: "cu", role: "customer", erased_at: 10 } as Entry;
+      state = reduceChat(state, { type: "entry", entry });
+    }
+    expect(lastSeq(state)).toBe(6);
+    expect(state.info).toMatchObject({ state: "closed", closed_at: 9, close_reason: "customer", rating: 4 });
+    expect(unreadCount(state)).toBe(0);
+  });
+
   it("changes by entries that are newer than its page, not by older ones", () => {
     const log = makeLog();
     const assigned = { ...(log[7] as Entry), kind: "assigned", data: { owner: "bo", name: "Bo", gen: 2 } } as Entry;

@@ -80,6 +80,13 @@ async def due(connection: AsyncConnection, now: int, *, after: int = 0, limit: i
     return [Due(*row) for row in await connection.execute(question)]
 
 
+async def expired(connection: AsyncConnection, now: int, *, limit: int) -> list[int]:
+    """Of the chats that are due, those that nobody holds, by ticket."""
+    days = _days(await rules(connection))
+    question = select(_chats.ticket).where(_over(days, now), _says_something(), ~held())
+    return list(await connection.scalars(question.order_by(_chats.ticket).limit(limit)))
+
+
 async def count_due(connection: AsyncConnection, now: int) -> list[tuple[str | None, str | None, int, int]]:
     """(department, topic, how many go, how many stay because they are held), by department and topic."""
     days = _days(await rules(connection))

@@ -215,3 +215,11 @@ retention = Table(
     Column("topic", Text, primary_key=True),  # '' for any
     Column("days", Integer),  # none: for ever
 )
+
+# Erased here, and perhaps not yet in the other places and on the disk.
+interrupted_erasures = Table(
+    "interrupted_erasures",
+    metadata,
+    Column("ticket", BigInteger, primary_key=True, autoincrement=False),
+    Column("begun_at", BigInteger, nullable=False),
+)

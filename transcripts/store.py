@@ -60,7 +60,7 @@ TAKEN = frozenset({"export", "agent_export", "export_customer"})
 
 @dataclass(frozen=True)
 class Access:
-    """Who opened a transcript, when (ms UTC) and how ('access_code', 'agent', 'export' …)."""
+    """Who (an id) opened a transcript, when (ms UTC) and how ('access_code', 'agent', 'export' …)."""
 
     who: str
     how: str
@@ -194,7 +194,7 @@ class Store:
 
         Args:
             ticket: whose transcript.
-            who: a name.
+            who: an id that outlives a change of name, or whoever has none ('customer', 'command line').
             how: by which way in.
             at: ms UTC.
             unless_since: not once more if the same one came the same way at this time or later.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.errors import NotFoundError
+from chatserver.stores.erasing import with_merged
 from chatserver.stores.schema import customers, inbox_items, preferences
 from transcripts import schema
 from transcripts.database import read
@@ -35,6 +36,7 @@ async def write_archive(
     customer_id: str,
     file: IO[bytes],
     *,
+    merged: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[int]:
     """Writes the customer's data as a ZIP archive; the tickets of the chats in it.
@@ -43,22 +45,26 @@ async def write_archive(
         engine: the database.
         customer_id: whose.
         file: open for writing.
+        merged: with all that is of the customers who were merged into this one. Not for a customer's own token: a merge
+            joins what staff see, and nobody has proved to us that they are the same person.
         on_progress: called with the number of chats done and of all.
 
     Raises:
         NotFoundError: there is no such customer.
     """
     store = Store(engine)
-    known = await _rows(engine, customers, customers.c.id == customer_id)
-    if not known:
+    async with read(engine) as connection:
+        ids = await with_merged(connection, customer_id) if merged else [customer_id]
+    known = {row["id"]: row for row in await _rows(engine, customers, customers.c.id.in_(ids))}
+    if customer_id not in known:
         raise NotFoundError("There is no such customer.")
-    tickets = await _tickets(engine, customer_id)
+    others = [known[id_] for id_ in ids[1:]]
+    tickets = await _tickets(engine, ids)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", _README)
-        _add(archive, "customer.json", known[0])
-        mine = preferences.c.person_id == customer_id
-        _add(archive, "preferences.json", {row["name"]: row["value"] for row in await _rows(engine, preferences, mine)})
-        _add(archive, "inbox.json", await _rows(engine, inbox_items, inbox_items.c.customer_id == customer_id))
+        _add(archive, "customer.json", known[customer_id] | ({"merged": others} if others else {}))
+        _add(archive, "preferences.json", await _rows(engine, preferences, preferences.c.person_id.in_(ids)))
+        _add(archive, "inbox.json", await _rows(engine, inbox_items, inbox_items.c.customer_id.in_(ids)))
         openings: dict[int, list[dict[str, Any]]] = {}
         for done, ticket in enumerate(tickets, start=1):
             export = await as_json(store, ticket, "all")
@@ -77,10 +83,10 @@ async def write_archive(
     return tickets
 
 
-async def _tickets(engine: AsyncEngine, customer_id: str) -> list[int]:
+async def _tickets(engine: AsyncEngine, ids: Sequence[str]) -> list[int]:
     chats = schema.chats.c
     async with read(engine) as connection:
-        question = select(chats.ticket).where(chats.customer_id == customer_id).order_by(chats.opened_at, chats.ticket)
+        question = select(chats.ticket).where(chats.customer_id.in_(ids)).order_by(chats.opened_at, chats.ticket)
         return list(await connection.scalars(question))
 
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.actions.signing_out import sign_out
 from chatserver.broker.link import Link
 from chatserver.broker.log import ChatLog
 from chatserver.cli.common import data_option, database, settings_of
-from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError
 from chatserver.keys import seal_key
 from chatserver.logs import configure
 from chatserver.preflight import check_installation, join_redis
+from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
-from chatserver.stores.erasing import RULES, LiveChats, subject_of_customer
-from chatserver.stores.schema import audit
-from transcripts.database import write
-from transcripts.erasure import RECORD, Certificate, Eraser, Place, Plan, Subject
+from chatserver.stores.erasing import ALL_RULES, LiveChats, subject_of_customer
+from transcripts.erasure import Certificate, Eraser, Plan, Subject
 from transcripts.seal import Sealer, SealKey
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket
@@ -69,20 +69,67 @@ async def _erase(
             if number is None:
                 raise ConfigError(f"{ticket} is no ticket number")
             subject = Subject(tickets=(number,), entries=entries)
-        sealer = Sealer(engine, SealKey.from_bytes(seal_key(settings.data, os.environ)))
         if dry_run:
-            _tell(await Eraser(engine, sealer, rules=_ALL_RULES).plan(subject))
+            _tell(await Eraser(engine, _sealer(engine, settings), rules=ALL_RULES).plan(subject))
             return
-        async with _live(engine, settings) as places:
-            certificate = await Eraser(engine, sealer, rules=_ALL_RULES, places=places).erase(subject)
-        await _note(engine, certificate)
+        async with _live(engine, settings) as live:
+            eraser = _eraser(engine, settings, live, action="erase")
+            await eraser.plan(subject)  # whoever may not be erased is not signed out either
+            if live:
+                await sign_out(live.link, subject.customers)
+            show_certificate(await eraser.erase(subject))
+
+
+@asynccontextmanager
+async def open_eraser(engine: AsyncEngine, settings: Settings, *, action: str) -> AsyncIterator[Eraser]:
+    """Erases in this installation, Redis included; `action` is what the audit calls it."""
+    async with _live(engine, settings) as live:
+        yield _eraser(engine, settings, live, action=action)
+
+
+@dataclass(frozen=True)
+class _Live:
+    link: Link
+    chats: LiveChats
+
+
+def _eraser(engine: AsyncEngine, settings: Settings, live: _Live | None, *, action: str) -> Eraser:
+    return Eraser(
+        engine,
+        _sealer(engine, settings),
+        rules=ALL_RULES,
+        places=[live.chats] if live else [],
+        keep=keeps_certificates(actor="command line", action=action),
+    )
+
+
+def show_certificate(certificate: Certificate) -> None:
+    """On standard output; on the other what it cannot say."""
     click.echo(msgspec.json.format(msgspec.json.encode(certificate), indent=2).decode())
     for place in certificate.searched:
         if place.unread:
             click.echo(f"chatserver: {place.place} was cleaned and not looked into: {place.unread}", err=True)
 
 
-_ALL_RULES = (*RECORD, *RULES)
+def told(certificate: Certificate) -> str:
+    """What a certificate says, in one line."""
+    entries, chats = sum(len(one.entries) for one in certificate.chats), len(certificate.chats)
+    named = ", ".join(f"#{one.ticket}" for one in certificate.chats[:_NAMED]) + (", …" if chats > _NAMED else "")
+    counted = f"{entries} {'entry' if entries == 1 else 'entries'} in {chats} {'chat' if chats == 1 else 'chats'}"
+    about = f"erasure of {counted}" + (f" ({named})" if named else "")
+    if certificate.customers:
+        about += f" and of customer {', '.join(certificate.customers)}"
+    looked = [f"{one.place}: {one.unread or f'{one.found} found in {one.files} files'}" for one in certificate.searched]
+    at = datetime.fromtimestamp(certificate.erased_at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    samples = f"{certificate.samples} samples looked for ({'; '.join(looked)})"
+    return f"{about}, {at} UTC, {samples}, key {certificate.key_id}"
+
+
+_NAMED = 5
+
+
+def _sealer(engine: AsyncEngine, settings: Settings) -> Sealer:
+    return Sealer(engine, SealKey.from_bytes(seal_key(settings.data, os.environ)))
 
 
 def _tell(plan: Plan) -> None:
@@ -95,32 +142,17 @@ def _tell(plan: Plan) -> None:
 
 
 @asynccontextmanager
-async def _live(engine: AsyncEngine, settings: Settings) -> AsyncIterator[Sequence[Place]]:
+async def _live(engine: AsyncEngine, settings: Settings) -> AsyncIterator[_Live | None]:
     """Redis, if this installation has ever had one."""
     if not settings.redis_url and not (settings.data / "valkey").exists():
-        yield ()
+        yield None
         return
     redis = await asyncio.to_thread(join_redis, settings)
     link = Link(redis.url, on_push=lambda *_: None, on_subscribed=lambda _: None)
     try:
         await asyncio.to_thread(check_installation, settings, redis.url)
         await link.start()
-        yield (LiveChats(Chats(ChatLog(link), Store(engine), Directory(engine)), redis.url),)
+        yield _Live(link, LiveChats(Chats(ChatLog(link), Store(engine), Directory(engine)), redis.url))
     finally:
         await link.stop()
         await asyncio.to_thread(redis.leave)
-
-
-async def _note(engine: AsyncEngine, certificate: Certificate) -> None:
-    """The certificate stays here, too."""
-    async with write(engine) as db:
-        await db.execute(
-            insert(audit).values(
-                id=certificate.id,
-                at=now_ms(),
-                actor="command line",
-                action="erase",
-                subject=" ".join(map(str, (*certificate.customers, *(one.ticket for one in certificate.chats)))),
-                details=msgspec.json.encode(certificate).decode(),
-            )
-        )

@@ -5,7 +5,8 @@ takes along.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from chatserver.actions.expiring import apply_retention
 from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.actions.taking_along import write_archive
 from chatserver.cli.common import data_option, database, settings_of
+from chatserver.cli.erase import open_eraser, show_certificate
 from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
 from chatserver.errors import ConfigError, NotFoundError
+from chatserver.logs import configure
 from chatserver.stores import audit
 from chatserver.stores.migrate import DEFAULT_SITE
 from chatserver.stores.schema import customers
@@ -218,11 +222,60 @@ def preview(
             click.echo(_told(rule))
         if not rules:
             click.echo("There are no rules: everything is kept for ever.")
-        for department, topic, go, stay in counts:
-            held = f", {stay} more are held" if stay else ""
-            click.echo(f"  due: {go} of {_about(department, topic)}{held}")
+        for line in _told_due(counts):
+            click.echo(line)
 
     _run(run, data)
+
+
+@retention.command("apply")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+def retention_apply(yes: bool, data: Path | None) -> None:
+    """Erase for good what the rules no longer keep, and print a signed certificate; asks before it does.
+
+    What is held stays. Run it again after it was interrupted: it goes on, and cleans up what was begun.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("There is nobody to ask: give --yes.")
+    settings = settings_of(data=data)
+    configure(as_json=settings.log_json)  # to stderr: standard output is the certificate's
+
+    async def run(engine: AsyncEngine) -> None:
+        now = now_ms()
+        async with read(engine) as connection:
+            counts = await keeping.count_due(connection, now)
+        if not yes:
+            _ask(counts)
+        async with open_eraser(engine, settings, action="retention_applied") as eraser:
+            with progress("Erasing") as advance:
+                applied = await apply_retention(engine, eraser, now, on_progress=advance)
+        for ticket, why in applied.left.items():
+            click.echo(f"#{ticket} is left: {why}", err=True)
+        if applied.certificate:
+            show_certificate(applied.certificate)
+        if applied.more:
+            click.echo("More are due: run it again.", err=True)
+
+    _run(run, data)
+
+
+def _ask(counts: Sequence[tuple[str | None, str | None, int, int]]) -> None:
+    """Shows what is due; goes on only with what was answered."""
+    for line in _told_due(counts):
+        click.echo(line, err=True)
+    chats = sum(go for _, _, go, _ in counts)
+    if not chats:
+        click.echo("Nothing is due.", err=True)
+    elif not click.confirm(f"Erase {_chats(chats)} for good?", err=True):
+        click.echo("Nothing was changed.", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _told_due(counts: Sequence[tuple[str | None, str | None, int, int]]) -> Iterator[str]:
+    for department, topic, go, stay in counts:
+        held = f", {stay} more are held" if stay else ""
+        yield f"  due: {go} of {_about(department, topic)}{held}"
 
 
 def _show_due(one: keeping.Due, as_json_line: bool) -> None:
@@ -263,7 +316,7 @@ def export_customer(customer: str, output: Path, data: Path | None) -> None:
         partial = output.with_name(output.name + ".part")
         try:
             with partial.open("wb") as file, progress("Exporting") as advance:
-                tickets = await write_archive(engine, customer_id, file, on_progress=advance)
+                tickets = await write_archive(engine, customer_id, file, merged=True, on_progress=advance)
             partial.replace(output)
         except OSError as exc:
             raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
@@ -280,7 +333,7 @@ def export_customer(customer: str, output: Path, data: Path | None) -> None:
                 subject=str(HoldOn(customer_id=customer_id)),
                 chats=len(tickets),
             )
-        click.echo(f"{output}: {len(tickets)} chat{'' if len(tickets) == 1 else 's'}")
+        click.echo(f"{output}: {_chats(len(tickets))}")
 
     _run(run, data)
 
@@ -307,6 +360,10 @@ def _in_transaction(change: Callable[[AsyncConnection], Awaitable[None]]) -> Cal
             await change(connection)
 
     return run
+
+
+def _chats(count: int) -> str:
+    return f"{count} chat{'' if count == 1 else 's'}"
 
 
 def _about(department: str | None, topic: str | None) -> str:

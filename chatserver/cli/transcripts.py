@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.cli import rights
 from chatserver.cli.common import data_option, database, require_installation, settings_of
-from chatserver.cli.erase import erase_command
+from chatserver.cli.erase import erase_command, told
 from chatserver.cli.progress import progress
 from chatserver.cli.rights import OPERATOR, json_option
 from chatserver.clock import now_ms
@@ -38,6 +38,7 @@ from transcripts.chat import Chat
 from transcripts.checkpoint import Checkpoint, broken_checkpoints, read_checkpoints
 from transcripts.database import read
 from transcripts.entry import Entry
+from transcripts.erasure import Certificate, doubt, is_certificate
 from transcripts.errors import ImportLineError, UnreadableError
 from transcripts.export import as_json
 from transcripts.foreign import SYSTEMS, items_of, recognise
@@ -49,6 +50,7 @@ from transcripts.public_keys import read_published
 from transcripts.seal import Sealer, SealKey
 from transcripts.search import Facets, Scope, Search
 from transcripts.store import Store
+from transcripts.strict_json import read_json
 from transcripts.ticket import parse_ticket, ticket_of
 
 
@@ -395,7 +397,8 @@ def _not_written(output: Path, exc: OSError) -> ConfigError:
 def verify_command(files: tuple[BinaryIO, ...], keys: BinaryIO | None, everything: bool, data: Path | None) -> None:
     """Check exported transcripts against their seals; names the first entry that is not as it was.
 
-    A file of checkpoints (CHAT_CHECKPOINT_FILE) is compared with the chain of this installation's database.
+    The certificate of an erasure has to be as it was signed. A file of checkpoints (CHAT_CHECKPOINT_FILE) is compared
+    with the chain of this installation's database.
     """
     if not files and not everything:
         raise click.UsageError("Name files to verify, or --all.")
@@ -420,9 +423,12 @@ def _verified(body: bytes, trusted: dict[str, bytes], data: Path | None) -> tupl
     try:
         if body.startswith(_CHECKPOINT):
             return asyncio.run(_compared(read_checkpoints(body), trusted, settings_of(data=data)))
+        if body.lstrip().startswith(b"{") and is_certificate(value := read_json(body)):
+            why = doubt(value, trusted)
+            return why is None, why or told(msgspec.convert(value, Certificate))
         found = verify_file(body, trusted)
     except UnreadableError as exc:
-        return False, f"this is not an exported transcript: {exc}"
+        return False, f"this is no exported transcript and no certificate: {exc}"
     if found.first:
         return False, found.first.message
     erased = f", {found.erased} erased" if found.erased else ""

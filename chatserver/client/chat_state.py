@@ -208,16 +208,22 @@ class ChatState:
             if "gen" in info:
                 info["gen"] = entry["data"]["gen"]
         elif kind == "closed":
-            info |= {"state": "closed", "closed_at": entry["at"], "close_reason": entry["data"]["reason"]}
+            info |= {"state": "closed", "closed_at": entry["at"]} | _left(entry, close_reason="reason")
             info.pop("queue", None)
         elif kind == "rated":
-            info["rating"] = entry["data"]["rating"]
+            info |= _left(entry, rating="rating")
 
     def _meet(self, participant: str, role: str, name: str | None) -> None:
         known = self.info["participants"]
         if role != "system" and not any(one["participant"] == participant for one in known):
             new = {"participant": participant, "role": role}
             self.info["participants"] = [*known, new | {"name": name} if name else new]
+
+
+def _left(entry: Entry, **names: str) -> dict[str, Any]:
+    """Of an entry's data, under new names. One that was erased has none, and changes nothing."""
+    data = entry.get("data") or {}
+    return {name: data[of] for name, of in names.items() if of in data}
 
 
 def _later(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:

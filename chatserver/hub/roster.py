@@ -7,32 +7,13 @@ have to tell each other for this goes over one channel, whose order decides whic
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-import msgspec
-
+from chatserver.broker.control import DeviceMoved, Message, PersonEnded, SessionEnded, heard, publishing
 from chatserver.broker.keys import CONTROL
 from chatserver.broker.link import Link
 from chatserver.hub.connection import Connection
 from chatserver.wire import close_codes
-
-
-class SessionEnded(msgspec.Struct, frozen=True, tag=True):
-    """Somebody has signed out; `session` is the digest of the sign-in."""
-
-    session: str
-
-
-class DeviceMoved(msgspec.Struct, frozen=True, tag=True):
-    """A device has opened a connection; `connection` is its id."""
-
-    person: str
-    device: str
-    connection: str
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SessionEnded | DeviceMoved).decode
 
 
 class Roster:
@@ -89,21 +70,23 @@ class Roster:
 
     def heard(self, payload: bytes) -> None:
         """A message of a process, perhaps of this one."""
-        try:
-            message = _decode(payload)
-        except msgspec.MsgspecError:
-            return  # of a newer version, during an upgrade
+        message = heard(payload)
         if isinstance(message, SessionEnded):
-            for connection in list(self._sessions.get(message.session, ())):
-                connection.close(close_codes.UNAUTHENTICATED, "signed out")
-                self.remove(connection)
-        else:
+            self._sign_out(self._sessions.get(message.session, ()))
+        elif isinstance(message, PersonEnded):
+            self._sign_out(one for one in self.connections if one.person.id == message.person)
+        elif isinstance(message, DeviceMoved):
             self._device_moved(message)
 
     def hears_again(self) -> None:
         """The subscription was renewed: what was announced before is older than whatever comes now."""
         for connection in self.connections:
             connection.announced = True
+
+    def _sign_out(self, connections: Iterable[Connection]) -> None:
+        for connection in list(connections):
+            connection.close(close_codes.UNAUTHENTICATED, "signed out")
+            self.remove(connection)
 
     def _device_moved(self, message: DeviceMoved) -> None:
         ours = self._devices.get((message.person, message.device))
@@ -119,8 +102,8 @@ class Roster:
         older.close(close_codes.SUPERSEDED, "this device opened a newer connection")
         self.remove(older)
 
-    def _publish(self, message: SessionEnded | DeviceMoved) -> None:
-        self._link.send((b"SPUBLISH", CONTROL, _encode(message)))
+    def _publish(self, message: Message) -> None:
+        self._link.send(publishing(message))
 
     def _count_staff(self, agent_id: str, change: int) -> None:
         before = self.staff[agent_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -163,6 +163,12 @@ class Directory:
             places = tuple(Department(id_, name) for id_, name in (await db.execute(own)).all())
             return Person(row["id"], row["role"], row["name"], places)
 
+    async def agent_names(self, ids: Collection[str]) -> dict[str, str]:
+        """{id: name} of those that are members of staff, or once were."""
+        async with read(self.engine) as db:
+            rows = await db.execute(select(agents.c.id, agents.c.name).where(agents.c.id.in_(list(ids))))
+            return dict(rows.all())
+
     async def agent_email(self, agent_id: str) -> str | None:
         """The address an agent signs in with."""
         async with read(self.engine) as db:
@@ -220,6 +226,17 @@ class Directory:
             if row
             else {"id": customer_id, "verified": False}
         )
+
+    async def is_customer(self, customer_id: str) -> bool:
+        """Whether there is one with this id of ours."""
+        async with read(self.engine) as db:
+            return bool(await db.scalar(select(customers.c.id).where(customers.c.id == customer_id)))
+
+    async def erased_customers(self, *, after: str = "", limit: int = 1_000) -> list[str]:
+        """Ids of customers who were erased, in their order."""
+        question = select(customers.c.id).where(customers.c.erased_at.is_not(None), customers.c.id > after)
+        async with read(self.engine) as db:
+            return list((await db.execute(question.order_by(customers.c.id).limit(limit))).scalars())
 
     # -- people of an import: customers are unverified, agents cannot sign in
 

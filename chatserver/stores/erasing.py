@@ -7,11 +7,12 @@ import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chatserver.broker.clients import connect_each
 from chatserver.broker.log import MissingChat
@@ -20,8 +21,9 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.schema import customers, inbox_items, mail_outbox, preferences
 from transcripts import schema as record
 from transcripts.database import read
-from transcripts.erasure import NOW, Look, Rule, Subject
+from transcripts.erasure import NOW, RECORD, Look, Rule, Subject
 from transcripts.erasure.places import look_into
+from transcripts.errors import ErasureError
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -43,6 +45,8 @@ RULES: tuple[Rule, ...] = (
 )
 """The hub's rules."""
 
+ALL_RULES = (*RECORD, *RULES)
+
 KEPT = {
     "customers": "id site merged_into created_at",
     # The organisation's own, and the people who work for it.
@@ -62,6 +66,7 @@ KEPT = {
 _TRIES = 100
 _PAUSE_SECONDS = 0.05
 _REWRITE_SECONDS = 600.0
+_WRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
 
 
 async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
@@ -76,11 +81,8 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         ids = set(found.scalars())
         if not ids:
             raise NotFoundError(f"There is no customer {name}.")
-        rows = await db.execute(
-            select(customers.c.id, customers.c.email).where(
-                or_(customers.c.id.in_(ids), customers.c.merged_into.in_(ids))
-            )
-        )
+        people = [one for id_ in sorted(ids) for one in await with_merged(db, id_)]
+        rows = await db.execute(select(customers.c.id, customers.c.email).where(customers.c.id.in_(people)))
         emails = {id_: email for id_, email in rows.all()}
         chats = await db.execute(
             select(record.chats.c.ticket, record.chats.c.customer_email)
@@ -90,6 +92,15 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         named = {ticket: email for ticket, email in chats.all()}
     written = {email for email in (*emails.values(), *named.values()) if email}
     return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)))
+
+
+async def with_merged(connection: AsyncConnection, customer_id: str) -> list[str]:
+    """The ids of a customer: their own, and those of whoever was merged into them, or into those."""
+    found = [customer_id]
+    for one in found:
+        merged = select(customers.c.id).where(customers.c.merged_into == one).order_by(customers.c.id)
+        found += [id_ for id_ in await connection.scalars(merged) if id_ not in found]
+    return found
 
 
 class LiveChats:
@@ -104,7 +115,7 @@ class LiveChats:
         """The worker has written everything to SQL.
 
         Raises:
-            UnavailableError: it has not, for a while.
+            ErasureError: it has not, for a while.
         """
         for ticket in tickets:
             for _ in range(_TRIES):
@@ -116,22 +127,28 @@ class LiveChats:
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                raise UnavailableError(
-                    f"Chat #{ticket} has entries that are not in the database yet: is a worker running?"
-                )
+                raise ErasureError(f"chat #{ticket} has entries that are not in the database yet: is a worker running?")
 
     async def erase(self, tickets: Sequence[int]) -> None:
-        """Puts what SQL has now in the place of the logs. Whoever looks at such a chat gets it anew."""
+        """Puts what SQL has now in the place of the logs. Whoever looks at such a chat gets it anew.
+
+        Raises:
+            ErasureError: somebody is at one of them.
+        """
         for ticket in tickets:
             for _ in range(_TRIES):
                 if not await self._chats.log.exists(ticket) or await self._chats.reconcile(ticket):
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                raise UnavailableError(f"Chat #{ticket} is busy in Redis.")
+                raise ErasureError(f"chat #{ticket} is erased, but busy in Redis: run it again")
 
     async def scrub(self) -> None:
-        """Writes the append-only file anew: what was deleted stays in it until then."""
+        """Writes the append-only file anew, and the snapshot if there is one: what was deleted is in them until then.
+
+        Raises:
+            UnavailableError: Redis cannot do it.
+        """
         await asyncio.to_thread(self._rewrite)
 
     def _rewrite(self) -> None:
@@ -140,17 +157,24 @@ class LiveChats:
                 with server as redis, _uncompressed(redis):
                     self._wait(redis)  # one that began earlier holds what was there then
                     redis.bgrewriteaof()
-                    self._wait(redis)
+                    self._check(self._wait(redis)["aof_last_bgrewrite_status"])
+                    if _has_snapshots(redis):
+                        redis.bgsave()
+                        self._check(self._wait(redis)["rdb_last_bgsave_status"])
         except (RedisError, OSError) as exc:
             raise UnavailableError(f"Redis does not write its file anew: {exc}") from exc
 
-    def _wait(self, redis: Redis) -> None:
+    def _wait(self, redis: Redis) -> dict[str, Any]:
+        """Until Redis writes no file; what it says of them."""
         deadline = time.monotonic() + _REWRITE_SECONDS
-        while (said := redis.info("persistence"))["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]:
+        while any((said := redis.info("persistence"))[name] for name in _WRITING):
             if time.monotonic() > deadline:
                 raise UnavailableError("Redis has been writing its file anew for ten minutes.")
             time.sleep(_PAUSE_SECONDS)
-        if said["aof_last_bgrewrite_status"] != "ok":
+        return said
+
+    def _check(self, status: str) -> None:
+        if status != "ok":
             raise UnavailableError("Redis could not write its file anew: see its log.")
 
     async def look(self, samples: Collection[bytes]) -> Look:
@@ -174,6 +198,15 @@ class LiveChats:
 
     def _servers(self) -> Iterable[Redis]:
         return connect_each(self._url, replicas=True, socket_timeout=30).values()
+
+
+def _has_snapshots(redis: Redis) -> bool:
+    """Whether Redis writes dump.rdb, or somebody has once had it written. Who does not say may have one."""
+    try:
+        found = {name: str(value) for name, value in redis.config_get("save", "dir", "dbfilename").items()}
+    except RedisError:
+        return True
+    return bool(found["save"]) or Path(found["dir"], found["dbfilename"]).exists()
 
 
 @contextlib.contextmanager

@@ -106,13 +106,13 @@ class Secrets:
         """The link has been used."""
         await self._link.call(b"DEL", secret("setup", "link"))
 
-    async def revoke(self, token_id: str) -> None:
-        """Ends a signed token before its time."""
-        await self._set("revoked", token_id, b"1", REVOKED_SECONDS)
+    async def revoke(self, *names: str) -> None:
+        """Ends signed tokens before their time: one by its id, or all of a person by theirs."""
+        await self._link.calls([(b"SET", _revoked(name), 1, b"EX", REVOKED_SECONDS) for name in names])
 
-    async def is_revoked(self, token_id: str) -> bool:
-        """Whether a signed token was ended."""
-        return bool(await self._link.call(b"EXISTS", secret("revoked", digest(token_id))))
+    async def is_revoked(self, *names: str) -> bool:
+        """Whether the token with one of these ids, or all of the person, were ended."""
+        return bool(await self._link.call(b"EXISTS", *map(_revoked, names)))
 
     async def take_access_try(self, ticket: str, address: str) -> None:
         """Counts a try at an access code; a right one is given back.
@@ -166,6 +166,10 @@ class Secrets:
 
     async def _set(self, kind: str, token: str, value: bytes, seconds: int) -> None:
         await self._link.call(b"SET", secret(kind, digest(token)), value, b"EX", seconds)
+
+
+def _revoked(name: str) -> bytes:
+    return secret("revoked", digest(name))
 
 
 def _tries(what: str, name: str, address: str, limit: int) -> tuple[tuple[str, int, int], ...]:

@@ -41,7 +41,7 @@ def set_session_cookie(response: Response, token: str, *, secure: bool) -> None:
 async def customer_of_token(token: str | None, services: Services) -> dict[str, str] | None:
     """The fields of a customer token that still counts: sub, jti, site."""
     fields = services.signer.check("customer", token)
-    if fields is None or await services.secrets.is_revoked(fields["jti"]):
+    if fields is None or await services.secrets.is_revoked(fields["jti"], fields["sub"]):
         return None
     return fields
 

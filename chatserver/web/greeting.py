@@ -77,7 +77,7 @@ class Greeting:
 
 async def _person(services: Services, sub: str, role: str, session: str) -> Person:
     if role == "customer":
-        if await services.secrets.is_revoked(session):
+        if await services.secrets.is_revoked(session, sub):
             raise UnauthenticatedError("Signed out.")
         return Person(sub, "customer", session=session)
     if await services.secrets.session_by_digest(session) != sub:

@@ -389,7 +389,7 @@ class Session:
         now = now_ms()
         try:
             await self._services.store.record_access(
-                page.ticket, author.person.name or author.person.id, "agent", now, unless_since=now - READING_MS
+                page.ticket, author.person.id, "agent", now, unless_since=now - READING_MS
             )
         except TranscriptError as error:
             # Work goes on while SQL is away; what is not in Redis any more cannot be read then anyway.

@@ -5,6 +5,7 @@ recorded.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chatserver.actions import access_code
-from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.clock import now_ms
 from chatserver.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
 from chatserver.model.person import Person
@@ -44,12 +44,6 @@ class OpenView(msgspec.Struct):
     access_code: str
 
 
-class PlaceHold(msgspec.Struct):
-    """Body of a hold."""
-
-    reason: str
-
-
 class TranscriptApi:
     """Handlers of transcripts."""
 
@@ -65,8 +59,6 @@ class TranscriptApi:
             Route("/api/v1/transcripts", self.search, methods=["GET"]),
             Route("/api/v1/transcripts/{ticket}", self.staff_view, methods=["GET"]),
             Route("/api/v1/transcripts/{ticket}/export.{form}", self.staff_export, methods=["GET"]),
-            Route("/api/v1/transcripts/{ticket}/hold", self.place_hold, methods=["PUT"]),
-            Route("/api/v1/transcripts/{ticket}/hold", self.lift_hold, methods=["DELETE"]),
             Route("/.well-known/chat-seal-keys.json", self.seal_keys, methods=["GET"]),
         ]
 
@@ -135,37 +127,15 @@ class TranscriptApi:
         now = now_ms()
         # Further pages belong to the opening before them. Who begins with one has opened it, too.
         since = None if _after(request) == 0 else now - VIEW_SECONDS * 1000
-        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent", now, unless_since=since)
+        await self._services.store.record_access(chat.ticket, agent.id, "agent", now, unless_since=since)
         return _json({"transcript": await self._transcript(chat, after=_after(request), staff=True)})
 
     async def staff_export(self, request: Request) -> Response:
         """The file in one of its formats, notes included; a mail is for the customer, and has none."""
         _form(request)
         agent, chat = await self._for_staff(request)
-        await self._services.store.record_access(chat.ticket, agent.name or agent.id, "agent_export", now_ms())
+        await self._services.store.record_access(chat.ticket, agent.id, "agent_export", now_ms())
         return await self._file(request, chat, staff=_form(request) != "eml")
-
-    async def place_hold(self, request: Request) -> Response:
-        """Legal hold on a chat, by a supervisor or an administrator."""
-        check_same_origin(request, self._origins)
-        agent, chat = await self._for_supervisors(request)
-        body = await read_body(request, PlaceHold)
-        on = HoldOn(ticket=chat.ticket)
-        await place_hold(self._services.store.engine, on, reason=body.reason, actor=agent.id)
-        return Response(status_code=204)
-
-    async def lift_hold(self, request: Request) -> Response:
-        """The end of a hold; nothing happens where none stands."""
-        check_same_origin(request, self._origins)
-        agent, chat = await self._for_supervisors(request)
-        await lift_hold(self._services.store.engine, HoldOn(ticket=chat.ticket), actor=agent.id)
-        return Response(status_code=204)
-
-    async def _for_supervisors(self, request: Request) -> tuple[Person, Chat]:
-        agent, chat = await self._for_staff(request)
-        if agent.role not in ("supervisor", "admin"):
-            raise NotFoundError("There is no such transcript, or it is not for you.")
-        return agent, chat
 
     async def _for_staff(self, request: Request) -> tuple[Person, Chat]:
         agent = await signed_in_agent(request, self._services)
@@ -211,7 +181,8 @@ class TranscriptApi:
         shown["entries"] = [frame_of_entry(entry, chat.epoch) for entry in entries[:PAGE]]
         shown["more"] = len(entries) > PAGE
         accesses = await services.store.accesses(chat.ticket)
-        shown["accesses"] = [_access(one, staff=staff) for one in accesses]
+        names = await services.directory.agent_names({one.who for one in accesses}) if staff else {}
+        shown["accesses"] = [_access(one, names, staff=staff) for one in accesses]
         if staff:
             customer = await services.directory.customer_names(chat.customer_id)
             customer["name"] = chat.customer_name or customer.get("name")
@@ -243,13 +214,13 @@ class TranscriptApi:
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _access(access: Access, *, staff: bool) -> dict[str, Any]:
+def _access(access: Access, names: Mapping[str, str], *, staff: bool) -> dict[str, Any]:
     """Names of staff are for staff. Nobody is taken for the customer because of a name."""
     customer = access.how in BY_CUSTOMER
     return {
         "at": access.at,
         "by": "customer" if customer else "staff",
-        "who": "customer" if customer else access.who if staff else "staff",
+        "who": "customer" if customer else names.get(access.who, access.who) if staff else "staff",
         "how": "download" if access.how in TAKEN else "read",
     }
 

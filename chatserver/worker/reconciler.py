@@ -20,6 +20,7 @@ from chatserver.broker.shard import Shard
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.ids import new_token
 from chatserver.stores.chats import Chats
+from chatserver.stores.secrets import Secrets
 from chatserver.worker.leases import Leases
 from transcripts.store import ChatHead
 
@@ -78,6 +79,8 @@ class Reconciler:
             return
         token = new_token().encode()
         await self._link.calls([(b"SET", _mark(number), token) for number in walked])
+        if lost:
+            await self._sign_out_erased()
         put_right = await self._walk(walked, lost)
         # A flush in the meantime has taken our token, a restart has begun another history: then once more.
         finished = await self._link.calls(
@@ -99,6 +102,13 @@ class Reconciler:
             await self._link.call(b"SET", name, new_token(), b"NX")
             mark = await self._link.call(b"GET", name)
         return self._link.shard(name).replid + (mark or b"")
+
+    async def _sign_out_erased(self) -> None:
+        """A Redis that has forgotten whom it has to refuse is told again."""
+        after = ""
+        while page := await self._chats.directory.erased_customers(after=after):
+            await Secrets(self._link).revoke(*page)
+            after = page[-1]
 
     async def _walk(self, walked: set[int], lost: set[int]) -> int:
         """All open chats of SQL in these partitions, some of which have lost something; how many did not fit."""

@@ -17,13 +17,16 @@ from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.keys import Keys
+from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
+from chatserver.stores.erasing import ALL_RULES, LiveChats
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
-from chatserver.worker import alarm, auditor, checkpointer, finaliser, indexer, persister, reconciler, sweeper
+from chatserver.worker import alarm, auditor, checkpointer, expirer, finaliser, indexer, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
+from transcripts.erasure import Eraser
 from transcripts.errors import TranscriptError
 from transcripts.seal import Sealer, SealKey
 from transcripts.search import Search
@@ -74,6 +77,14 @@ class Worker:
             self._engine, seal_key, self._leases, file=settings.checkpoint_file, url=settings.checkpoint_url
         )
         self._checkpoint_seconds = settings.checkpoint_seconds
+        eraser = Eraser(
+            self._engine,
+            sealer,
+            rules=ALL_RULES,
+            places=[LiveChats(chats, redis_url)],
+            keep=keeps_certificates(actor="worker", action="retention_applied"),
+        )
+        self._expirer = expirer.Expirer(self._engine, eraser, self._leases, at=settings.retention_at)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.
@@ -95,6 +106,7 @@ class Worker:
                 group.create_task(_loop("reconciler", self._reconciler.run_once, reconciler.EVERY_SECONDS, stop))
                 group.create_task(_loop("alarm", self._alarm.run_once, alarm.EVERY_SECONDS, stop))
                 group.create_task(_loop("indexer", self._indexer.run_once, indexer.EVERY_SECONDS, stop))
+                group.create_task(_loop("expirer", lambda: self._expirer.run_once(stop), expirer.EVERY_SECONDS, stop))
             await self._last_round()
         finally:
             await self._link.stop()

@@ -4,9 +4,9 @@
 what it removed unreadable, and looks for it in its raw files. The certificate says what was found.
 """
 
-from transcripts.erasure.certificate import Certificate, is_genuine
+from transcripts.erasure.certificate import Certificate, doubt, is_certificate, is_genuine
 from transcripts.erasure.database import database_files
-from transcripts.erasure.eraser import Eraser, Plan
+from transcripts.erasure.eraser import Eraser, Plan, Swept
 from transcripts.erasure.places import Look, Place
 from transcripts.erasure.rules import KEPT, NOW, RECORD, Rule, Subject
 
@@ -21,6 +21,9 @@ __all__ = [
     "Plan",
     "Rule",
     "Subject",
+    "Swept",
     "database_files",
+    "doubt",
+    "is_certificate",
     "is_genuine",
 ]

@@ -68,12 +68,31 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return msgspec.structs.replace(named, signature=key.sign_bytes(named.signed_bytes()).hex())
 
 
-def is_genuine(certificate: Mapping[str, Any], keys: Mapping[str, bytes]) -> bool:
-    """Whether a certificate, as a JSON decoder gives it, was signed like this with one of the keys. Never raises."""
+def is_certificate(value: object) -> bool:
+    """Whether a JSON value says of itself that it is a certificate, of this or another version."""
+    return isinstance(value, dict) and str(value.get("format")).startswith("chat-erasure/")
+
+
+def doubt(certificate: Mapping[str, Any], keys: Mapping[str, bytes]) -> str | None:
+    """Why a certificate, as a JSON decoder gives it, is not to be believed; None: one of the keys signed just this.
+
+    Never raises. `keys` are public ones by their id.
+    """
+    if certificate.get("format") != FORMAT:
+        return f"this is no erasure certificate of the form {FORMAT}"
     try:
         read = msgspec.convert(certificate, Certificate)
-        public = Ed25519PublicKey.from_public_bytes(keys[read.key_id])
-        public.verify(bytes.fromhex(read.signature), read.signed_bytes())
-    except (msgspec.ValidationError, CanonicalError, InvalidSignature, KeyError, ValueError):
-        return False
-    return read.format == FORMAT
+    except msgspec.ValidationError as exc:
+        return f"it is not as it was issued: {exc}"
+    if read.key_id not in keys:
+        return f"it was signed with the key {read.key_id!r}, which is none of those trusted"
+    try:
+        Ed25519PublicKey.from_public_bytes(keys[read.key_id]).verify(bytes.fromhex(read.signature), read.signed_bytes())
+    except (CanonicalError, InvalidSignature, ValueError):
+        return "its signature does not hold: it was altered, or not issued by this key"
+    return None
+
+
+def is_genuine(certificate: Mapping[str, Any], keys: Mapping[str, bytes]) -> bool:
+    """Whether nothing speaks against it."""
+    return doubt(certificate, keys) is None

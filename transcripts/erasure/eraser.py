@@ -7,11 +7,12 @@ each time.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, Text, delete, func, select, update
+from sqlalchemy import Column, Delete, LargeBinary, Text, Update, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
@@ -22,20 +23,25 @@ from transcripts.erasure.certificate import Certificate, ErasedChat, Searched
 from transcripts.erasure.database import database_files, holds
 from transcripts.erasure.places import Look, Place
 from transcripts.erasure.rules import ENTRIES, RECORD, Rule, Subject, samples_of
-from transcripts.errors import ErasureError
+from transcripts.errors import ErasureError, HoleError
 from transcripts.holds import check as check_holds
 from transcripts.ids import new_id
 from transcripts.seal import Sealer
 from transcripts.search import Search
+from transcripts.upsert import upsert
 
 MOST_SAMPLES = 500
-"""Looked for in the raw files: each costs a pass over them. Of more, evenly spread ones are taken."""
+"""Looked for in the raw files: each costs a pass over them. Of more, at least half as many are, evenly spread."""
+
+BATCH = 50
+"""Chats at a time: what is said of them is in memory, and whoever shares the process waits for no more than these."""
 
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
 
 _chats = schema.chats.c
 _entries = schema.entries.c
+_interrupted = schema.interrupted_erasures.c
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,25 @@ class Plan:
     subject: Subject
     entries: dict[int, int]
     rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What became of the chats that were to go. Without a certificate there was nothing to do.
+
+    `left` says why a chat has stayed as it is, or is not clean everywhere yet.
+    """
+
+    certificate: Certificate | None
+    left: dict[int, str]
+
+
+Keep = Callable[[AsyncConnection, Certificate], Awaitable[None]]
+"""Writes the certificate down, in the transaction that ends the erasure: it is kept, or the erasure has not ended."""
+
+
+async def _with_the_caller(connection: AsyncConnection, certificate: Certificate) -> None:
+    """Keeps nothing."""
 
 
 class Eraser:
@@ -57,10 +82,11 @@ class Eraser:
         *,
         rules: Sequence[Rule] = RECORD,
         places: Sequence[Place] = (),
+        keep: Keep = _with_the_caller,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._engine, self._sealer, self._search = engine, sealer, Search(engine)
-        self._rules, self._now = tuple(rules), now
+        self._rules, self._keep, self._now = tuple(rules), keep, now
         self._places = (database_files(engine), *places)
 
     async def plan(self, subject: Subject) -> Plan:
@@ -92,23 +118,82 @@ class Eraser:
                 found on the disk (what is said in SQL is gone; run it again).
             StoreUnavailableError: the database does not answer.
         """
-        plan = await self.plan(subject)
+        await self.plan(subject)
         for place in self._places:
             await place.settle(subject.tickets)
+        run = _Run(subject.customers)
+        for some in _batches(subject.tickets):
+            await self._erase_chats(Subject(some, subject.entries), run)
+        people = Subject(customers=subject.customers, emails=subject.emails)
+        run.look_for(await self._samples(people))
+        run.count(await repeated(lambda: self._erase_people(people)))
+        return await self._end(run)
+
+    async def sweep(
+        self, tickets: Sequence[int], *, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Swept:
+        """Erases whole chats, many in one run: every place is cleaned and read once, at the end. Chats of which an
+        interrupted erasure has left traces are cleaned along.
+
+        What is held, has not ended or is busy stays as it is, and does not hold up the others.
+
+        Args:
+            tickets: the chats.
+            on_progress: called with the number of chats done and of all, between batches. What it raises ends the run
+                there; the next one cleans what this one has erased.
+
+        Raises:
+            ErasureError: something was still found on the disk.
+            StoreUnavailableError: the database does not answer.
+        """
+        run, left = _Run(), dict[int, str]()
+        for some in _batches(await self._interrupted()):
+            await self._clean_up(some, run, left)
+        for done in range(0, len(tickets), BATCH):
+            on_progress(done, len(tickets))
+            ready = []
+            for ticket in tickets[done : done + BATCH]:
+                with _leaving(ticket, left):
+                    await self.plan(Subject((ticket,)))
+                    for place in self._places:
+                        await place.settle((ticket,))
+                    ready.append(ticket)
+            await self._erase_chats(Subject(tuple(ready)), run, left)
+        on_progress(len(tickets), len(tickets))
+        return Swept(await self._end(run) if run.tickets else None, left)
+
+    async def _erase_chats(self, subject: Subject, run: "_Run", left: dict[int, str] | None = None) -> None:
+        """A batch of chats: in SQL, then wherever else they are. With `left` one that cannot be erased is noted there,
+        and the others go on.
+        """
         # Nobody indexes these chats any more while we work: what they say would be written behind our back.
         await self._search.index(subject.tickets)
-        samples = await self._samples(subject)
+        erased = []
         for ticket in subject.tickets:
-            await repeated(lambda ticket=ticket: self._erase_chat(subject, ticket))  # type: ignore[misc]
-        await repeated(lambda: self._erase_people(subject))
-        for place in self._places:
-            await place.erase(subject.tickets)
-        await self._sealer.seal_many(subject.tickets)
-        await self._search.index(subject.tickets)
-        looks = await self._cleaned(samples)
-        return await self._certificate(plan, samples, looks)
+            with _leaving(ticket, left):
+                alone = Subject((ticket,), subject.entries)
+                samples = await self._samples(alone)
+                run.count(await repeated(lambda alone=alone: self._erase_chat(alone)))  # type: ignore[misc]
+                run.look_for(samples)
+                erased.append(ticket)
+        await self._clean_up(erased, run, left)
 
-    async def _samples(self, subject: Subject) -> list[bytes]:
+    async def _clean_up(self, tickets: Sequence[int], run: "_Run", left: dict[int, str] | None = None) -> None:
+        """What SQL has no longer goes from the other places and the search, and the seal says so."""
+        for ticket in tickets:
+            with _leaving(ticket, left):
+                for place in self._places:
+                    await place.erase((ticket,))
+                await self._sealer.seal(ticket)
+                run.tickets[ticket] = None
+        await self._search.index(tickets)
+
+    async def _interrupted(self) -> list[int]:
+        question = select(_interrupted.ticket).order_by(_interrupted.ticket)
+        async with read(self._engine) as connection:
+            return list(await connection.scalars(question))
+
+    async def _samples(self, subject: Subject) -> Iterable[bytes]:
         """What has to be gone afterwards, as bytes."""
         found: dict[bytes, None] = {}
         async with read(self._engine) as connection:
@@ -125,18 +210,17 @@ class Eraser:
             for document in await self._search.stored(subject.tickets):
                 values = (*document.public.values(), *(document.notes or {}).values())
                 found.update(dict.fromkeys(sample for value in values for sample in samples_of(value)))
-        samples = list(found)
-        return samples[:: -(-len(samples) // MOST_SAMPLES)] if samples else []
+        return found
 
-    async def _erase_chat(self, subject: Subject, ticket: int) -> None:
+    async def _erase_chat(self, alone: Subject) -> "_Rows":
         """One transaction: bodies and salts go, `redacted` entries say which. Under a new epoch, so that whoever still
-        has the chat as it was begins again with what is left.
+        has the chat as it was begins again with what is left. Until the run ends the chat counts as interrupted.
         """
-        alone = Subject((ticket,), subject.entries)
+        (ticket,) = alone.tickets
         async with write(self._engine) as connection:
             chat = await _ended(connection, ticket, lock=True)
             await check_holds(connection, (ticket,))  # once more: it may have been placed since we looked
-            bodies = await _bodies(connection, subject, ticket)
+            bodies = await _bodies(connection, alone, ticket)
             if bodies:
                 entries = _redacted(chat, bodies, self._now())
                 appended = await append_in(connection, [ChatBatch(ticket=ticket, epoch=chat.epoch, entries=entries)])
@@ -144,24 +228,39 @@ class Eraser:
                     raise ErasureError(
                         f"chat #{ticket} cannot be changed: {appended.conflicts.get(ticket, 'it is busy')}"
                     )
-            await self._apply(connection, alone)
+            rows = await self._apply(connection, alone)
             epoch = secrets.randbelow(2**32 - 1) + 1
             await connection.execute(update(schema.chats).where(_chats.ticket == ticket).values(epoch=epoch))
+            begun = upsert(connection, schema.interrupted_erasures, key=["ticket"], kept=())
+            await connection.execute(begun, {"ticket": ticket, "begun_at": self._now()})
+        return rows
 
-    async def _erase_people(self, subject: Subject) -> None:
+    async def _erase_people(self, people: Subject) -> "_Rows":
         async with write(self._engine) as connection:
-            await check_holds(connection, customers=subject.customers)
-            await self._apply(connection, Subject(customers=subject.customers, emails=subject.emails))
+            await check_holds(connection, customers=people.customers)
+            return await self._apply(connection, people)
 
-    async def _apply(self, connection: AsyncConnection, subject: Subject) -> None:
+    async def _apply(self, connection: AsyncConnection, subject: Subject) -> "_Rows":
+        rows: _Rows = []
         for rule in self._rules:
             where = rule.where(subject)
             if where is None:
                 continue
-            if rule.wiped is None:
-                await connection.execute(delete(rule.table).where(where))
-            else:
-                await connection.execute(update(rule.table).where(where).values(**rule.values(self._now())))
+            change: Delete | Update = delete(rule.table)
+            if rule.wiped is not None:
+                change = update(rule.table).values(**rule.values(self._now()))
+            rows.append((rule.table.name, (await connection.execute(change.where(where))).rowcount))
+        return rows
+
+    async def _end(self, run: "_Run") -> Certificate:
+        """The disk, once for all; then nothing is left to do, and the certificate says so."""
+        looks = await self._cleaned(run.samples)
+        certificate = await self._certificate(run, looks)
+        async with write(self._engine) as connection:
+            for some in _batches(list(run.tickets)):
+                await connection.execute(delete(schema.interrupted_erasures).where(_interrupted.ticket.in_(some)))
+            await self._keep(connection, certificate)
+        return certificate
 
     async def _cleaned(self, samples: Sequence[bytes]) -> list[Look]:
         """Cleans every place and reads it, again while somebody who was reading held it up."""
@@ -180,18 +279,63 @@ class Eraser:
         where = ", ".join(look.place for look in looks if left.intersection(look.found))
         raise ErasureError(f"it is erased, but {len(left)} of {len(samples)} samples are still in raw files ({where})")
 
-    async def _certificate(self, plan: Plan, samples: Sequence[bytes], looks: Iterable[Look]) -> Certificate:
+    async def _certificate(self, run: "_Run", looks: Iterable[Look]) -> Certificate:
         async with read(self._engine) as connection:
-            chats = tuple([await _erased(connection, ticket) for ticket in plan.subject.tickets])
+            chats = tuple([await _erased(connection, ticket) for ticket in run.tickets])
         return Certificate(
             id=new_id(),
             erased_at=self._now(),
             chats=chats,
-            customers=plan.subject.customers,
-            rows=plan.rows,
-            samples=len(samples),
+            customers=run.customers,
+            rows=run.rows,
+            samples=len(run.samples),
             searched=tuple(Searched(one.place, one.files, one.size, 0, one.unread) for one in looks),
         ).signed(self._sealer.key)
+
+
+_Rows = list[tuple[str, int]]
+"""(table, rows changed)."""
+
+
+@dataclass
+class _Run:
+    """What an erasure has done so far."""
+
+    customers: tuple[str, ...] = ()
+    tickets: dict[int, None] = field(default_factory=dict)  # a set that keeps its order
+    rows: dict[str, int] = field(default_factory=dict)
+    samples: list[bytes] = field(default_factory=list)
+    _seen: int = 0
+    _each: int = 1
+
+    def count(self, rows: _Rows) -> None:
+        for table, count in rows:
+            self.rows[table] = self.rows.get(table, 0) + count
+
+    def look_for(self, samples: Iterable[bytes]) -> None:
+        """Of all that come, every second, fourth … one, so that those that stay are from everywhere."""
+        for sample in samples:
+            if self._seen % self._each == 0:
+                self.samples.append(sample)
+            self._seen += 1
+            if len(self.samples) > MOST_SAMPLES:
+                self.samples, self._each = self.samples[::2], 2 * self._each
+
+
+@contextmanager
+def _leaving(ticket: int, left: dict[int, str] | None) -> Iterator[None]:
+    """With `left` it notes why this chat cannot be erased; without, that is the caller's to know."""
+    try:
+        yield
+    except (ErasureError, HoleError) as exc:
+        if left is None:
+            raise
+        left[ticket] = str(exc)
+
+
+def _batches(tickets: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    for at in range(0, len(tickets), BATCH):
+        yield tuple(tickets[at : at + BATCH])
 
 
 def _goes(rule: Rule, column: Column[Any]) -> bool:

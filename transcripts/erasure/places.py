@@ -33,11 +33,15 @@ class Place(Protocol):
         """Before anything is changed: what this place has of these chats is in the record, too.
 
         Raises:
-            TranscriptError, or another error for people: not yet.
+            ErasureError: not yet.
         """
 
     async def erase(self, tickets: Sequence[int]) -> None:
-        """After the record was changed: forgets what it has of them."""
+        """After the record was changed: forgets what it has of them.
+
+        Raises:
+            ErasureError: not now. The record is changed all the same, and this is done again.
+        """
 
     async def scrub(self) -> None:
         """Makes what was removed unreadable, also to somebody who reads the raw files."""

@@ -107,7 +107,9 @@ KEPT: Mapping[str, str] = {
     # Why something must stay, and how long what stays: the operator's words, none of the customer's.
     "holds": "id ticket customer_id reason placed_by placed_at lifted_by lifted_at",
     "retention": "department topic days",
-    "accesses": "id ticket at who how",  # ids; the log of who looked is somebody's right, too
+    "interrupted_erasures": "ticket begun_at",
+    # Ids of staff, never a customer's (they are all "customer"); the log of who looked is somebody's right, too.
+    "accesses": "id ticket at who how",
 }
 """Columns that hold nothing a person said or is called, by table."""
 

@@ -5,6 +5,7 @@ box.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -35,14 +36,20 @@ def as_pdf(document: Document, file: Export) -> bytes:
     """The whole file."""
     from fpdf import FPDF, XPos, YPos  # half a second that only a PDF costs
 
-    pdf = FPDF(format="A4")
+    class Pages(FPDF):
+        def footer(self) -> None:
+            self.set_y(-12)
+            self.set_font(_BODY, size=8)
+            self.set_text_color(_GREY)
+            self.cell(0, 4, f"{document.title} · page {self.page_no()}", align="R")
+
+    pdf = Pages(format="A4")
     last = file.entries[-1].at if file.entries else 0
     pdf.set_creation_date(datetime.fromtimestamp(last / 1000, UTC))
     pdf.set_title(document.title)
     pdf.set_lang("en")
     pdf.set_margins(18, 18)
     pdf.set_auto_page_break(True, 18)
-    pdf.alias_nb_pages()
     known = _add_fonts(pdf, "".join(texts_of(document)))
     missing = sorted({char for text in texts_of(document) for char in text if not _is_shown(char, known)})
     pdf.set_text_shaping(True)
@@ -52,7 +59,13 @@ def as_pdf(document: Document, file: Export) -> bytes:
         pdf.set_font(_BODY, size=size)
         pdf.set_text_color(_GREY if grey else _BLACK)
         pdf.set_x(pdf.l_margin + indent)
-        pdf.multi_cell(0, size * 0.52, spelled(text, known) or " ", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        align = "R" if is_right_to_left(text) else "L"
+        pdf.multi_cell(0, size * 0.52, spelled(text, known) or " ", align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def keep(millimetres: float) -> None:
+        """What is so high begins on a new page if it does not end on this one."""
+        if pdf.will_page_break(millimetres):
+            pdf.add_page()
 
     say(document.title, size=20)
     say(document.topic, size=12)
@@ -67,9 +80,11 @@ def as_pdf(document: Document, file: Export) -> bytes:
         )
     for day in document.days:
         pdf.ln(4)
+        keep(22)  # no day, and no speaker, at the foot of a page without what follows
         say(day.title, size=9.5, grey=True)
         for line in day.lines:
             pdf.ln(1.5)
+            keep(12)
             say(_heading(line), size=9, grey=True)
             say(line.text, grey=line.kind == "change" or line.erased, indent=4)
             for digest in line.attachments:
@@ -89,6 +104,12 @@ def _heading(line: Line) -> str:
         return line.time
     role = line.role if line.who != line.role else ""
     return "  ".join(part for part in (line.time, role, line.who, NOTE if line.kind == "note" else "") if part)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether the text's first letter says so, as `dir="auto"` does in HTML."""
+    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
+    return next(strong, "L") != "L"
 
 
 def spelled(text: str, known: set[int]) -> str:

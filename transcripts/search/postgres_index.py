@@ -103,9 +103,11 @@ class PostgresIndex(Index):
     ) -> list[int]:
         """Tickets that meet the conditions and have any of the clauses: those first whose clauses tell most.
 
-        Nothing but the index is read for this; how often a word was said is left to the ranking.
+        The index alone says this; how often a word was said is left to the ranking. What only a chat itself can tell
+        (who said a word, whether three words stand in a row) is asked last, of one after the other until there are
+        enough.
         """
-        where = _Where(conditions)
+        where = _Where(conditions, hits=anyof)
         arms: list[str] = []
 
         def add(table: str, match: str, weight: float) -> None:
@@ -115,18 +117,21 @@ class PostgresIndex(Index):
             arms.append(f"SELECT ticket AS hit, {told} AS told FROM {table} WHERE terms @@ {where.query(match)}")
 
         side = _SIDES.get(conditions.query.side or "", "")
+        if side:
+            where.said_by(anyof, side)
         for clause, weight in anyof.items():
-            add("search_chats", _any([clause], side=side), weight)
+            add("search_chats", _any([clause]), weight)
             if not side:
                 add("search_chats", _named(clause), weight * (_NAMED - 1))
             if where.notes:
                 add("search_notes", _any([clause]), weight)
-        join = f"JOIN chats c ON c.ticket = hit WHERE {where.sql}" if where else ""
+        join = f"JOIN chats c ON c.ticket = hit WHERE {where.early}" if where.early else ""
+        order = "ORDER BY told DESC, ticket DESC"
         # The hits first: the planner would rather look into each chat of a month whether it has one of the words.
         question = (
             f"WITH found AS MATERIALIZED (SELECT hit, round(sum(told) * 1e6) AS told FROM ({' UNION ALL '.join(arms)}) "
-            f"AS arms GROUP BY hit) SELECT hit FROM found {join} "
-            "ORDER BY told DESC, hit DESC LIMIT :limit OFFSET :offset"
+            f"AS arms GROUP BY hit) SELECT ticket FROM (SELECT hit AS ticket, told FROM found {join} {order} OFFSET 0) "
+            f"AS c WHERE {where.late or 'true'} {order} LIMIT :limit OFFSET :offset"
         )
         rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
         return [ticket for (ticket,) in rows]
@@ -135,16 +140,17 @@ class PostgresIndex(Index):
         self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
     ) -> list[int]:
         """The same without scoring: the highest tickets first."""
-        where = _Where(conditions)
+        where = _Where(conditions, hits=anyof)
 
         def arm(table: str, match: str) -> str:
             found = f"SELECT ticket FROM {table} WHERE terms @@ {where.query(match)}"
-            if not where:
+            if not where and not conditions.query.phrases:
                 return f"({found} ORDER BY ticket DESC LIMIT :top)"
             # The hits first: going through the newest chats, the planner would look into each whether it has the word.
+            join = f"JOIN chats c USING (ticket) WHERE {where.early}" if where.early else ""
             return (
-                f"(WITH found AS MATERIALIZED ({found}) SELECT ticket FROM found JOIN chats c USING (ticket) "
-                f"WHERE {where.sql} ORDER BY ticket DESC LIMIT :top)"
+                f"(WITH found AS MATERIALIZED ({found}) SELECT ticket FROM (SELECT ticket FROM found {join} "
+                f"ORDER BY ticket DESC OFFSET 0) AS c WHERE {where.late or 'true'} ORDER BY ticket DESC LIMIT :top)"
             )
 
         arms = [arm("search_chats", _any(anyof, side=_SIDES.get(conditions.query.side or "", "")))]
@@ -159,38 +165,105 @@ class PostgresIndex(Index):
 
 
 class _Where(Where):
+    """`early` is what the index can tell, `late` what a chat has to be read for."""
+
+    def __init__(self, conditions: Conditions, hits: Collection[Clause] = ()) -> None:
+        """`hits`: one of these is looked for anyway, by the index."""
+        self._hits = tuple(hits)
+        self._late: list[str] = []
+        super().__init__(conditions)
+
+    def __bool__(self) -> bool:
+        return super().__bool__() or bool(self._late)
+
+    @property
+    def early(self) -> str:
+        """Conditions on `c`, a row of `chats`; empty if there are none."""
+        return super().sql if super().__bool__() else ""
+
+    @property
+    def late(self) -> str:
+        """Conditions on `c.ticket`; empty if there are none."""
+        return " AND ".join(self._late)
+
+    @property
+    def sql(self) -> str:
+        """All conditions."""
+        return " AND ".join(part for part in (super().sql, self.late) if part)
+
     def query(self, match: str) -> str:
         """A tsquery's place in the statement."""
         return f"CAST(CAST({self.value(match)} AS text) AS tsquery)"
 
-    def in_field(self, one: Filter) -> str:
-        column = COLUMN_OF[one.name]
-        match = " & ".join(_any([clause], field=column) for clause in one.clauses)
-        rows = self._rows(one.clauses, f"split_part(document, E'\\n', {COLUMNS.index(column) + 1})")
-        return f"c.ticket IN (SELECT ticket FROM search_chats WHERE terms @@ {self.query(match)}{rows})"
+    def said_by(self, clauses: Iterable[Clause], side: str) -> None:
+        """That this side said one of the clauses: the index does not know the sides."""
+        said = [("search_chats", f"terms @@ {self.query(_any(clauses, side=side))}")]
+        if self.notes:
+            said.append(("search_notes", f"terms @@ {self.query(_any(clauses))}"))
+        self._read(said)
+
+    def in_fields(self, filters: Sequence[Filter], *, needed: bool) -> str:
+        match = " & ".join(_any([clause], field=COLUMN_OF[one.name]) for one in filters for clause in one.clauses)
+        rows = " AND ".join(filter(None, (self._rows(one.clauses, _line(COLUMN_OF[one.name])) for one in filters)))
+        if rows and needed:
+            self._read([("search_chats", rows)])
+            rows = ""
+        return _in("search_chats", f"terms @@ {self.query(match)}", rows)
 
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
         spoken = _SIDES.get(side or "", "")
-        place = f"split_part(document, E'\\n', {COLUMNS.index(side) + 1})" if side and spoken else "document"
-        # Two neighbours are a term; where it is that of another pair, the ranking finds out without reading thousands.
-        told = not exact and all(len(row) <= 2 for row, _ in clause.rows())
-        arms = [("search_chats", _any([clause], side=spoken), "" if told else self._rows([clause], place))]
-        if self.notes:
-            arms.append(("search_notes", _any([clause]), "" if told else self._rows([clause], "document")))
-        found = (
-            f"c.ticket IN (SELECT ticket FROM {table} WHERE terms @@ {self.query(match)}{rows})"
-            for table, match, rows in arms
-        )
+        place = _line(side) if side and spoken else "document"
+        places = {"search_chats": place} | ({"search_notes": "document"} if self.notes else {})
+        # Two neighbours are a term; where it is that of another pair, the ranking finds out without reading more.
+        if not exact and any(len(row) > 2 for row, _ in clause.rows()):
+            self._read([(table, self._rows([clause], where)) for table, where in places.items()])
+        if not exact and self._hits == (clause,):
+            return ""
+        found: list[str] = []
+        for table, where in places.items():
+            match = _any([clause], side=spoken if table == "search_chats" else "")
+            found.append(_in(table, f"terms @@ {self.query(match)}", self._rows([clause], where) if exact else ""))
         return f"({' OR '.join(found)})"
+
+    def not_said(self, clause: Clause) -> str:
+        if not self._hits or any(len(row) > 1 for row in clause.alternatives):
+            return super().not_said(clause)
+        # What has both is found by the index at once; everything that has the unwanted one may be half of all chats.
+        unwanted = _any([clause])
+        found = [_in("search_chats", f"terms @@ {self.query(f'{_any(self._hits)} & {unwanted}')}")]
+        if self.notes:  # where only a note has what is looked for, the chat may still have the other
+            found.append(_in("search_notes", f"terms @@ {self.query(unwanted)}"))
+            has = f"SELECT terms @@ {self.query(unwanted)} FROM search_chats WHERE ticket = c.ticket"
+            self._late.append(f"({has}) IS NOT TRUE")
+        return f"NOT ({' OR '.join(found)})"
+
+    def _read(self, conditions: Iterable[tuple[str, str]]) -> None:
+        """That one of these holds, each of a row of its table. Subqueries that give a value are not turned into joins,
+        which would ask all chats at once.
+        """
+        values = (
+            f"coalesce((SELECT {condition} FROM {table} WHERE ticket = c.ticket), false)"
+            for table, condition in conditions
+        )
+        self._late.append(f"({' OR '.join(values)})")
 
     def _rows(self, clauses: Iterable[Clause], place: str) -> str:
         """That the terms of each clause stand next to each other, where that says more than that they are there."""
-        conditions = ""
+        conditions: list[str] = []
         for clause in clauses:
             if any(len(row) > 1 for row in clause.alternatives):
                 rows = (self.value(f" {' '.join(row)}{'' if goes_on else ' '}") for row, goes_on in clause.rows())
-                conditions += f" AND ({' OR '.join(f'strpos({place}, {row}) > 0' for row in rows)})"
-        return conditions
+                conditions.append(f"({' OR '.join(f'strpos({place}, {row}) > 0' for row in rows)})")
+        return " AND ".join(conditions)
+
+
+def _line(column: str) -> str:
+    """One column of a document."""
+    return f"split_part(document, E'\\n', {COLUMNS.index(column) + 1})"
+
+
+def _in(table: str, *conditions: str) -> str:
+    return f"c.ticket IN (SELECT ticket FROM {table} WHERE {' AND '.join(filter(None, conditions))})"
 
 
 def _put(table: str) -> str:

@@ -135,8 +135,10 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 
 class _Where(Where):
-    def in_field(self, one: Filter) -> str:
-        match = f"{COLUMN_OF[one.name]} : ({' AND '.join(_any([clause]) for clause in one.clauses)})"
+    def in_fields(self, filters: Sequence[Filter], *, needed: bool) -> str:
+        match = " AND ".join(
+            f"({COLUMN_OF[one.name]} : ({' AND '.join(_any([clause]) for clause in one.clauses)}))" for one in filters
+        )
         return f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self.value(match)})"
 
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:

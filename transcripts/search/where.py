@@ -1,7 +1,7 @@
 """The conditions of a search as SQL over `chats c`. How words are found is left to each engine's index."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ COLUMN_OF = {
 }
 """{name of a filter: column of the index}."""
 
-_EXACT = {"customer": "customer_id", "department": "department"}  # `customer:` takes an id too
+_ID_OF = {"customer": "customer_id", "department": "department"}  # these take an id too
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,37 @@ class Where(ABC):
             if value is not None:
                 self.add(f"c.opened_at {sign} :{edge}")
                 self.values[edge] = value
+        needed = [one for one in query.filters if not one.negated and one.name not in _ID_OF]
+        if needed:
+            self.add(self.in_fields(needed, needed=True))
         for one in query.filters:
-            found = self.in_field(one)
-            if one.name in _EXACT:
-                found = f"({found} OR c.{_EXACT[one.name]} = {self.value(one.value)})"
+            if one in needed:
+                continue
+            found = self.in_fields([one], needed=False)
+            if one.name in _ID_OF:
+                found = f"({found} OR c.{_ID_OF[one.name]} = {self.value(one.value)})"
             self.add(f"({found}) IS NOT TRUE" if one.negated else found)
         for clause in query.phrases:
-            self.add(self.said(clause, query.side, exact=False))
+            if said := self.said(clause, query.side, exact=False):
+                self.add(said)
         for clause in query.unwanted:
-            self.add(f"NOT {self.said(clause, None, exact=True)}")
+            self.add(self.not_said(clause))
 
     @abstractmethod
-    def in_field(self, one: Filter) -> str:
-        """That the chat has all clauses of the filter in its field."""
+    def in_fields(self, filters: Sequence[Filter], *, needed: bool) -> str:
+        """That the chat has all clauses of the filters in their fields. `needed`: what has not is no answer."""
 
     @abstractmethod
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
-        """That the clause was said, in brackets; by that side, if one is named, and in notes where they count.
+        """That the clause was said, in brackets; by that side, if one is named, and in notes where they count. Empty if
+        there is nothing more to ask.
 
         Not `exact`: a few more may pass, `ranking` looks again.
         """
+
+    def not_said(self, clause: Clause) -> str:
+        """That nobody said it, nor noted it where notes count."""
+        return f"NOT {self.said(clause, None, exact=True)}"
 
     def __bool__(self) -> bool:
         return bool(self._parts)

@@ -18,6 +18,7 @@ from tests.support.people import People, start_talk
 from tests.support.server import PASSWORD, RunningServer, chatserver
 from transcripts.checkpoint import Checkpoint, checkpoint
 from transcripts.database import open_database
+from transcripts.public_keys import published
 from transcripts.seal import SealKey
 
 EXPORTS = Path(__file__).resolve().parents[2] / "fixtures" / "imports"
@@ -229,29 +230,48 @@ def test_all_data_of_a_customer(tickets: dict[str, int], data: Path, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"sam.zip"}
 
 
-def test_holds_and_retention(tickets: dict[str, int], data: Path) -> None:
-    def run(*args: str) -> list[str]:
+def test_holds_and_retention(data: Path, tickets: dict[str, int], tmp_path: Path) -> None:
+    def run(*args: str | Path) -> list[str]:
         return done(chatserver("transcripts", *args, "--data", data)).splitlines()
 
-    ticket = tickets["old-1"]
-    assert run("retention", "set", "--days", "3000") == ["all chats: kept for 3000 days"]
-    assert run("retention", "set", "--topic", "Returns", "--days", "30") == ["topic 'Returns': kept for 30 days"]
-    assert run("hold", "set", "--customer", "external:c-1", "--reason", "case 7")[0].endswith("is held.")
+    kept = {"external_id": "kept-1", "topic": "Kept", "closed_at": "2020-03-09T14:00:00Z"}
+    said = [{"role": "customer", "text": "The samovar sings.", "at": "2020-03-09T13:00:00Z"}]
+    file, altered = tmp_path / "kept.jsonl", tmp_path / "altered.json"
+    file.write_text(json.dumps(kept | {"customer": {"id": "c-kept"}, "entries": said}))
+    ticket = json.loads(run("import", file)[0])["ticket"]
+    assert run("retention", "set", "--topic", "Kept", "--days", "30") == ["topic 'Kept': kept for 30 days"]
+    assert run("hold", "set", "--customer", "external:c-kept", "--reason", "case 7")[0].endswith("is held.")
     (held,) = map(json.loads, run("hold", "list", "--json"))
     assert (held["reason"], held["placed_by"], held["ticket"]) == ("case 7", "command line", None)
     (due,) = map(json.loads, run("retention", "preview", "--list", "--json"))
     assert (due["ticket"], due["days"], due["held"]) == (ticket, 30, True)
+    assert run("retention", "apply", "--yes") == []  # it is held
     assert run("hold", "lift", "--customer", held["customer"])
-    assert run("retention", "preview")[-1] == "  due: 1 of topic 'Returns'"
-    assert run("show", str(ticket))  # a preview takes nothing away
+    # Nobody can be asked here, so nothing goes unasked.
+    unasked = chatserver("transcripts", "retention", "apply", "--data", data)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    assert run("retention", "preview")[-1] == "  due: 1 of topic 'Kept'"
+
+    file.write_text(done(chatserver("transcripts", "retention", "apply", "--yes", "--data", data)))
+    certificate = json.loads(file.read_text())
+    assert [one["ticket"] for one in certificate["chats"]] == [ticket]
+    assert b"samovar" not in (data / "chat.db").read_bytes()
     with sqlite3.connect(data / "chat.db") as db:
-        actions = [
-            row[0] for row in db.execute("SELECT action FROM audit WHERE action <> 'customer_exported' ORDER BY id")
-        ]
-    assert actions == ["retention_set", "retention_set", "hold_placed", "hold_lifted"]
-    run("retention", "remove")
-    run("retention", "remove", "--topic", "Returns")
-    assert run("retention", "preview") == ["There are no rules: everything is kept for ever."]
+        rows = db.execute("SELECT id, actor, action, subject, details FROM audit ORDER BY id").fetchall()
+    (of_certificate,) = [row for row in rows if row[0] == certificate["id"]]
+    assert of_certificate[1:4] == ("command line", "retention_applied", f"chat #{ticket}")
+    assert json.loads(of_certificate[4]) == certificate
+    actions = [row[2] for row in rows if row[2] != "customer_exported"]
+    assert actions == ["retention_set", "hold_placed", "hold_lifted", "retention_applied"]
+    run("retention", "remove", "--topic", "Kept")
+
+    # Verified offline with the keys of this installation, or with published ones; not when a number is another.
+    assert f"verified: erasure of 3 entries in 1 chat (#{ticket})" in run("verify", file)[0]
+    altered.write_text(json.dumps(certificate | {"samples": certificate["samples"] + 1}))
+    keys = tmp_path / "keys.json"
+    keys.write_bytes(published(public_seal_keys(data, {})))
+    nowhere = ("transcripts", "verify", "--data", tmp_path / "nowhere", "--keys", keys)
+    assert "NOT VERIFIED: its signature does not hold" in refused(chatserver(*nowhere, altered))
 
 
 def test_refused_with_one_line(data: Path, tickets: dict[str, int], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatserver.keys import Keys
+from chatserver.wire import close_codes
 from tests.support.people import People, Talk, add_staff, start_talk
 from tests.support.server import RunningServer, chatserver, wait_until
 from transcripts.erasure import is_genuine
@@ -123,6 +124,47 @@ async def test_a_customer_of_an_import_is_erased_with_all_their_chats(tmp_path: 
     assert chatserver("transcripts", "erase", "--customer", certificate["customers"][0], "--data", data).returncode == 0
     assert chatserver("transcripts", "import", file, "--data", data).returncode == 0
     assert b"axolotl" not in (data / "chat.db").read_bytes()
+
+
+async def test_an_erased_customer_is_signed_out_everywhere(server: RunningServer) -> None:
+    export = "/api/v1/customer-sessions/export.zip"
+
+    async def may(token: str) -> tuple[int, int]:
+        """What a pass and all data of this customer are answered with."""
+        api = everybody.browser()
+        bearer = {"Authorization": f"Bearer {token}"}
+        return (
+            (await api.post("/api/v1/passes", {}, headers=bearer)).status_code,
+            (await api.http.get(export, headers=bearer)).status_code,
+        )
+
+    async with People(server) as everybody:
+        talk, other = await start_talk(everybody), await everybody.customer()
+        await end(server, talk)
+        token, me = talk.customer.welcome["customer_token"], talk.customer.welcome["person"]["id"]
+        assert await may(token) == (200, 200)
+        hold = ("transcripts", "hold", "set", "--customer", me, "--reason", "case 7")
+        assert server.command(*hold).returncode == 0
+        refused = server.command("transcripts", "erase", "--customer", me)
+        assert "on legal hold" in refused.stderr
+        assert await may(token) == (200, 200)  # who may not be erased is not signed out either
+        assert server.command("transcripts", "hold", "lift", "--customer", me).returncode == 0
+        unused = await everybody.browser().new_pass(token)
+        done = server.command("transcripts", "erase", "--customer", me)
+        assert done.returncode == 0, done.stderr
+
+        assert await talk.customer.closed() == close_codes.UNAUTHENTICATED
+        assert await may(token) == (401, 401)
+        for way in ({"resume_token": talk.customer.welcome["resume_token"]}, {"pass": unused}):
+            stranger = await everybody.stranger(device=talk.customer.device)
+            await stranger.send({"op": "hello", "id": 1, "device": stranger.device, "chats": [], **way})
+            assert await stranger.closed() == close_codes.UNAUTHENTICATED
+        session = {"site_key": "default", "customer_token": token}
+        made = (await everybody.browser().post("/api/v1/customer-sessions", session)).json()
+        assert made["customer_id"] != me
+        # Nobody else is.
+        assert await may(other.welcome["customer_token"]) == (200, 200)
+        await other.round_trip()
 
 
 @pytest.mark.parametrize(

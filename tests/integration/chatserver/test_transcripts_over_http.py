@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import zipfile
 from email import message_from_bytes
 from http import HTTPStatus
@@ -209,7 +210,11 @@ async def test_transcript_of_another_department_is_not_there(people: People) -> 
         assert [entry["kind"] for entry in shown["entries"]].count("note") == 2
         assert shown["customer"]["verified"] is False
     accesses = (await api.http.get(f"/api/v1/transcripts/{talk.ticket}")).json()["transcript"]["accesses"]
-    assert {"Ann", "Ben", "Sue"} <= {one["who"] for one in accesses}
+    assert {"Ann", "Ben", "Sue"} == {one["who"] for one in accesses}
+    # Kept are ids, which outlive a change of name and are nobody else's.
+    with sqlite3.connect(people.server.data / "chat.db") as db:
+        kept = {who for (who,) in db.execute("SELECT who FROM accesses WHERE ticket = ?", (talk.ticket,))}
+        assert kept == {id_ for id_, name in db.execute("SELECT id, name FROM agents") if name in ("Ann", "Ben", "Sue")}
     nobody = people.browser()
     for path in (f"/api/v1/transcripts/{talk.ticket}", "/api/v1/transcripts?q=answer"):
         assert (await nobody.http.get(path)).status_code == HTTPStatus.UNAUTHORIZED
@@ -260,6 +265,10 @@ async def test_a_customer_takes_all_of_their_own_data_along(people: People) -> N
     assert (await (await people.signed_in("sue")).http.get(path)).status_code == HTTPStatus.UNAUTHORIZED
     view_token = (await view(people.browser(), mine.ticket, mine.opened["access_code"])).json()["view_token"]
     assert (await fetch(view_token)).status_code == HTTPStatus.UNAUTHORIZED
+    # A merge joins what staff see. That they are one person nobody has proved with this token.
+    with sqlite3.connect(people.server.data / "chat.db") as db:
+        ids = [talk.customer.welcome["person"]["id"] for talk in (mine, other)]
+        assert db.execute("UPDATE customers SET merged_into = ? WHERE id = ?", ids).rowcount == 1
     answer = await fetch(mine.customer.welcome["customer_token"])
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -306,6 +315,69 @@ async def test_only_supervisors_hold_a_chat(people: People) -> None:
     assert "holds" not in (await view(people.browser(), talk.ticket, talk.opened["access_code"])).text
     assert (await sue.http.delete(f"{path}/hold")).status_code == HTTPStatus.NO_CONTENT
     assert (await ann.http.get(path)).json()["transcript"]["holds"] == []
+
+
+async def test_only_supervisors_hold_all_chats_of_a_customer_and_see_what_is_held(people: People) -> None:
+    talk = await ended_talk(people)
+    customer = talk.customer.welcome["person"]["id"]
+    path, reason = f"/api/v1/customers/{customer}/hold", {"reason": "case 8"}
+    ann, cid, sue, nobody = [*[await people.signed_in(login) for login in ("ann", "cid", "sue")], people.browser()]
+    roles = [(await api.http.get("/api/v1/agent-sessions")).json()["agent"]["role"] for api in (ann, cid, sue)]
+    assert roles == ["agent", "agent", "supervisor"]
+    nowhere = await sue.http.put("/api/v1/customers/nobody/hold", json=reason)
+    for outsider in (ann, cid):
+        answers = [await outsider.http.put(path, json=reason), await outsider.http.delete(path)]
+        assert {(one.status_code, one.text) for one in answers} == {(HTTPStatus.NOT_FOUND, nowhere.text)}
+        for list_of in ("/api/v1/holds", "/api/v1/retention"):
+            assert (await outsider.http.get(list_of)).status_code == HTTPStatus.FORBIDDEN
+    answers = [await nobody.http.put(path, json=reason), await nobody.http.delete(path)]
+    answers += [await nobody.http.get(f"/api/v1/{name}") for name in ("holds", "retention")]
+    assert {one.status_code for one in answers} == {HTTPStatus.UNAUTHORIZED}
+    token = {"Authorization": f"Bearer {talk.customer.welcome['customer_token']}"}
+    assert (await nobody.http.get("/api/v1/holds", headers=token)).status_code == HTTPStatus.UNAUTHORIZED
+    foreign = {"Origin": "https://elsewhere.example"}
+    assert (await sue.http.put(path, json=reason, headers=foreign)).status_code == HTTPStatus.FORBIDDEN
+    assert (await sue.http.delete(path, headers=foreign)).status_code == HTTPStatus.FORBIDDEN
+
+    async def held() -> list[dict[str, Any]]:
+        found = (await sue.http.get("/api/v1/holds")).json()["holds"]
+        return [one for one in found if one.get("customer") == customer or one.get("ticket") == talk.ticket]
+
+    assert await held() == []
+    assert (await sue.http.put(path, json=reason)).status_code == HTTPStatus.NO_CONTENT
+    chat = f"/api/v1/transcripts/{talk.ticket}/hold"
+    assert (await sue.http.put(chat, json={"reason": "case 9"})).status_code == HTTPStatus.NO_CONTENT
+    by_customer, by_ticket = await held()
+    assert by_customer.pop("at") <= by_ticket.pop("at")
+    assert by_customer == {"customer": customer, "reason": "case 8", "placed_by": "Sue"}
+    assert by_ticket == {"ticket": talk.ticket, "reason": "case 9", "placed_by": "Sue"}
+    refused = people.server.command("transcripts", "erase", "--customer", customer)
+    assert f"chat #{talk.ticket} is on legal hold" in refused.stderr
+    assert (await sue.http.delete(path)).status_code == HTTPStatus.NO_CONTENT
+    assert [one["reason"] for one in await held()] == ["case 9"]
+    assert (await sue.http.delete(chat)).status_code == HTTPStatus.NO_CONTENT
+    assert await held() == []
+
+
+async def test_retention_is_previewed(people: People) -> None:
+    talk = await ended_talk(people, topic="Preview")
+    sue = await people.signed_in("sue")
+    rule = ("transcripts", "retention", "set", "--topic", "Preview", "--days", "30")
+    assert people.server.command(*rule).returncode == 0
+    path = f"/api/v1/transcripts/{talk.ticket}/hold"
+    due = {"department": "support", "topic": "Preview"}
+    assert (await sue.http.get("/api/v1/retention")).json() == {
+        "rules": [{"department": None, "topic": "Preview", "days": 30}],
+        "due": [],
+    }
+    assert (await sue.http.get("/api/v1/retention?days=31")).json()["due"] == [due | {"chats": 1, "held": 0}]
+    await sue.http.put(path, json={"reason": "case 10"})
+    assert (await sue.http.get("/api/v1/retention?days=31")).json()["due"] == [due | {"chats": 0, "held": 1}]
+    await sue.http.delete(path)
+    for days in ("-1", "x", "36501", "9" * 30, "٣"):
+        answer = await sue.http.get("/api/v1/retention", params={"days": days})
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert people.server.command("transcripts", "retention", "remove", "--topic", "Preview").returncode == 0
 
 
 async def test_search_finds_what_the_agent_may_see(people: People) -> None:

@@ -15,7 +15,17 @@ from chatserver.stores import schema as hub_schema
 from chatserver.stores.migrate import upgrade as upgrade_hub
 from transcripts import schema
 from transcripts.database import is_postgresql, read, write
-from transcripts.erasure import KEPT, RECORD, Eraser, Look, Subject, database_files, is_genuine
+from transcripts.erasure import (
+    KEPT,
+    RECORD,
+    Eraser,
+    Look,
+    Subject,
+    database_files,
+    doubt,
+    is_certificate,
+    is_genuine,
+)
 from transcripts.errors import ErasureError
 from transcripts.export import as_json
 from transcripts.seal import Sealer, SealKey
@@ -186,6 +196,17 @@ async def test_the_certificate_is_signed_and_says_nothing_of_what_is_gone(sealed
             changed = {"rows": {}, "customers": ["x"], "chats": [], "searched": []}.get(name, f"{value}1")
             assert not is_genuine({**plain, name: changed}, KEYS), name
     assert not is_genuine({**plain, "more": 1}, KEYS)
+    assert is_certificate(plain)
+    for changed, why in (
+        (plain | {"format": "chat-erasure/2"}, "no erasure certificate of the form"),
+        (plain | {"samples": 7}, "signature does not hold"),
+        (plain | {"samples": "7"}, "not as it was issued"),
+        (plain | {"key_id": "another"}, "which is none of those trusted"),
+        (plain | {"signature": "none"}, "signature does not hold"),
+        (plain | {"erased_at": 2**60}, "signature does not hold"),
+    ):
+        assert why in str(doubt(changed, KEYS))
+    assert doubt(plain, KEYS) is None
 
 
 async def test_every_column_of_the_database_is_decided(sealed: AsyncEngine) -> None:

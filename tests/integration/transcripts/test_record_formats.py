@@ -21,7 +21,7 @@ from transcripts.errors import UnknownZoneError, UnreadableError
 from transcripts.export_format import Export
 from transcripts.formats import MEDIA_TYPES, render
 from transcripts.formats.document import document_of, visible
-from transcripts.formats.pdf import as_pdf, spelled, texts_of
+from transcripts.formats.pdf import as_pdf, is_right_to_left, spelled, texts_of
 from transcripts.formats.plain import as_text
 from transcripts.formats.verifying import verify_file
 
@@ -93,6 +93,13 @@ def test_a_character_without_a_font_is_spelled_and_said(record: Files) -> None:
     document = document_of(msgspec.convert(record.file(record.tickets[0], "all"), Export), "UTC")
     assert spelled("a\U000e0041b", {ord("a"), ord("b")}) == "a[U+E0041]b"
     assert as_pdf(document, msgspec.convert(record.file(record.tickets[0], "all"), Export)).startswith(b"%PDF-")
+
+
+def test_the_first_letter_says_where_a_line_of_a_pdf_begins() -> None:
+    for text in ("أين طردي؟", "112-77: ההזמנה", "\n- شكراً, thanks"):
+        assert is_right_to_left(text)
+    for text in ("Hello شكراً", "112-77", "", "東京"):
+        assert not is_right_to_left(text)
 
 
 @pytest.mark.parametrize("form", list(MEDIA_TYPES))

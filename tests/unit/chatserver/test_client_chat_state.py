@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from chatserver.client.chat_state import ChatState
 
 TICKET, EPOCH = 100009, 7
@@ -82,3 +84,15 @@ def test_what_was_acked_before_a_reset_is_believed_when_the_log_shows_it() -> No
     assert chat.needs_pull  # or it is newer than the page
     chat.take_page(page(durable=0, ok=True, top=1))
     assert not chat.needs_pull
+
+
+@pytest.mark.parametrize("staff", [True, False])
+def test_an_entry_whose_body_was_erased_needs_no_data(staff: bool) -> None:
+    chat = ChatState(TICKET, staff=staff)
+    state = {"state": "active", "durable": 1, "participants": [], "close_reason": "customer", "rating": 4}
+    chat.take_page(page(durable=1, top=1, state=state, entries=[entry(1)]))
+    for seq, kind in enumerate(("message", "closed", "rated", "note", "opened"), 2):
+        erased = entry(seq) | {"kind": kind, "at": 9, "erased_at": 10}
+        assert chat.take_entry(erased) == [erased]
+    assert (chat.phase, chat.info["closed_at"]) == ("closed", 9)
+    assert (chat.info["close_reason"], chat.info["rating"]) == ("customer", 4)

@@ -41,6 +41,7 @@ def test_everything_can_be_set() -> None:
             "CHAT_CHECKPOINT_FILE": "/srv/worm/heads.jsonl",
             "CHAT_CHECKPOINT_URL": "https://audit.example/?key=secret",
             "CHAT_CHECKPOINT_SECONDS": "60",
+            "CHAT_RETENTION_AT": "23:05",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
             "CHAT_MASK_OFF": "pin, code",
@@ -52,6 +53,7 @@ def test_everything_can_be_set() -> None:
     assert settings.behind_seconds == 30
     assert (settings.ping_seconds, settings.check_seconds) == (10, 60)
     assert (settings.drain_seconds, settings.drain_rate) == (60, 300)
+    assert settings.retention_at == 23 * 60 + 5
     assert (settings.checkpoint_file, settings.checkpoint_seconds) == (Path("/srv/worm/heads.jsonl"), 60)
     assert settings.checkpoint_url == "https://audit.example/?key=secret"
     assert (settings.host, settings.port, settings.data, settings.workers) == ("0.0.0.0", 9000, Path("/srv/chat"), 4)
@@ -96,6 +98,9 @@ def test_everything_can_be_set() -> None:
         ("CHAT_CUSTOMER_RATE", "10/0"),
         ("CHAT_AGENT_RATE", "nan/nan"),
         ("CHAT_AGENT_RATE", "10/-1"),
+        ("CHAT_RETENTION_AT", "24:00"),
+        ("CHAT_RETENTION_AT", "3:30"),
+        ("CHAT_RETENTION_AT", "daily"),
     ],
 )
 def test_bad_value_names_its_variable(name: str, value: str) -> None:
