@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -56,20 +57,25 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="chat-import-") as folder:
             file = Path(folder, "chats.jsonl")
             file.write_text("".join(json.dumps(FORMS[name](chat)) + "\n" for chat in chats))
-            seconds = _timed(file, Path(folder, "data"), len(chats))
+            seconds, cpu = _timed(file, Path(folder, "data"), len(chats))
         messages = len(chats) * MESSAGES_A_CHAT
         print(
-            f"{name:13} {messages:>7,} messages  {seconds:5.1f} s  {messages / seconds:>7,.0f} messages/s", flush=True
+            f"{name:13} {messages:>7,} messages  {seconds:5.1f} s  {messages / seconds:>7,.0f} messages/s  "
+            f"{cpu / messages * 1e6:4.0f} µs of CPU each",
+            flush=True,
         )
 
 
-def _timed(file: Path, data: Path, chats: int) -> float:
-    began = time.perf_counter()
+def _timed(file: Path, data: Path, chats: int) -> tuple[float, float]:
+    """Seconds by the clock, and of CPU."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "chatserver", "transcripts", "import", str(file), "--data", str(data)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     if done.stdout.count(b"\n") != chats:
         raise SystemExit(f"{done.stdout.count(bytes([10]))} of {chats} chats were imported")
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, cpu
 
 
 def _chats(chance: random.Random, count: int) -> Iterator[dict[str, Any]]:
