@@ -1,7 +1,8 @@
 """The people of a run in a process of their own: `python -m tests.chaos.load ADDRESS HISTORY …`.
 
 Says once a second on stdout how it goes, one JSON object a line. A line on stdin ends the talk: everybody waits until
-what they said is durable and what was said to them is read, and the process ends.
+what they said is durable and what was said to them is read, and the process says that it is done. It goes with a second
+line: an agent whose connection ends gives his chats back, and nobody here would read that.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ async def run_load(options: argparse.Namespace) -> int:
     everybody += [Customer(run, f"customer{number}") for number in range(options.customers)]
     lives = [asyncio.ensure_future(person.live()) for person in everybody]
     ticker = asyncio.ensure_future(_tell(run, people))
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await _line()
     run.calm.set()
     left: dict[str, Any] = await _settle(everybody, options.settle)
     what = unsettled(everybody)
@@ -46,12 +47,17 @@ async def run_load(options: argparse.Namespace) -> int:
         if person.client.stopped is None:
             person.scribe.finish([one for one in person.tickets if person.client.state(one)])
     ticker.cancel()
+    left["what"] = what
+    print(json.dumps({"done": True} | left | {"counts": run.counts}), flush=True)
+    await _line()
     for person in everybody:
         await person.client.stop()
     writer.close()
-    left["what"] = what
-    print(json.dumps({"done": True} | left | {"counts": run.counts}), flush=True)
     return 0
+
+
+async def _line() -> None:
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 async def _settle(everybody: list[Person], seconds: float) -> dict[str, int]:

@@ -92,6 +92,7 @@ class Crowd:
         command = [sys.executable, "-m", "tests.chaos.load", cluster.address, str(history)]
         command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self._command, self._process = command, None
+        self._done = asyncio.Event()
 
     async def start(self) -> None:
         """Everybody connects and begins to talk."""
@@ -109,15 +110,27 @@ class Crowd:
                 self.errors.append(said["error"])
             else:
                 self.last = said
+                if said.get("done"):
+                    self._done.set()
+        self._done.set()  # it has ended
 
     async def finish(self) -> dict[str, Any]:
-        """Nobody begins anything any more; when all is settled, their last word."""
+        """Nobody begins anything any more; when all is settled, their last word. They stay where they are."""
         assert self._process
         self._process.stdin.write(b"\n")
         async with asyncio.timeout(SETTLE_SECONDS):
-            code = await self._process.wait()
+            await self._done.wait()
+        return self.last | {"errors": self.errors}
+
+    async def leave(self) -> int | None:
+        """They go; what the process says at its end."""
+        assert self._process
+        with contextlib.suppress(ConnectionError):
+            self._process.stdin.write(b"\n")
+        async with asyncio.timeout(SETTLE_SECONDS):
+            code: int | None = await self._process.wait()
             await self._listening
-        return self.last | {"errors": self.errors, "code": code}
+        return code
 
     async def end(self) -> None:
         """At once."""
@@ -154,9 +167,10 @@ async def run_world(plan: Plan, folder: Path, tell: Callable[[str], None] = prin
             await schedule.run(plan.seconds, once=plan.once)
             tell("peace")
             said = await crowd.finish()
+            await _all_in_sql(cluster.workers)
+            said["code"] = await crowd.leave()
         finally:
             await crowd.end()
-        await _all_in_sql(cluster.workers)
         transcripts = await read_transcripts(cluster.data)
         began = time.monotonic()
         _keep_evidence(folder / f"evidence-{plan.name}", transcripts, schedule)
