@@ -41,7 +41,10 @@ class Sentinels:
         Raises:
             ValueError: it is of this kind and says too little.
         """
-        said = several(url, "sentinel", port=PORT)
+        try:
+            said = several(url, "sentinel", port=PORT)
+        except ValueError as exc:
+            raise ValueError(f"Sentinels are named as {_FORM}: {exc}") from exc
         if said is None:
             return None
         if not said.name:

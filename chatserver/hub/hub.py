@@ -194,7 +194,12 @@ class Hub:
             NotFoundError, UnavailableError: as `attach`.
         """
         page = await self._read_page(connection.person, position, most=PAGE_BYTES)
-        return await self._view(page, None, connection, id=position.id)
+        view = await self._view(page, None, connection, id=position.id)
+        reader = connection.chats.get(position.ticket)
+        if page.reset and reader and reader.epoch == page.chat.epoch and reader.last > page.chat.seq:
+            # Something was handed on since the page was read: who begins again with it would never get that.
+            raise UnavailableError(retry_after_ms=100)
+        return view
 
     def detach(self, connection: Connection, ticket: int) -> None:
         """No more of this chat."""

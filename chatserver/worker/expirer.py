@@ -1,7 +1,7 @@
 """Applies the rules of retention once a day, at the hour that the operator has chosen (docs/keeping.md).
 
-One worker does it, the one that has the first partition. The day is written down when its runs have ended: killed
-before, whoever has that partition next begins again, and cleans up what was erased until then.
+One worker does it, the one that leads. The day is written down when its runs have ended: killed
+before, whoever leads next begins again, and cleans up what was erased until then.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Expirer:
         Raises:
             transcripts.errors.StoreUnavailableError: the next round looks again.
         """
-        if self._at is None or 0 not in self._leases.held() or time.monotonic() < self._not_before:
+        if self._at is None or not self._leases.leads or time.monotonic() < self._not_before:
             return
         now = self._now()
         day = (now - self._at * MINUTE_MS) // DAY_MS
@@ -81,7 +81,7 @@ class Expirer:
 
     async def _apply(self, now: int, stop: asyncio.Event) -> None:
         def go_on(done: int, total: int) -> None:
-            if stop.is_set() or 0 not in self._leases.held():
+            if stop.is_set() or not self._leases.leads:
                 raise Interrupted
 
         more = True

@@ -18,14 +18,15 @@ from transcripts.errors import UnreadableError
 pytestmark = pytest.mark.anyio
 
 
-class Held(Leases):
-    """Of a worker that has these partitions."""
+class Leading(Leases):
+    """Of a worker that does what one does for all, or not."""
 
-    def __init__(self, *partitions: int) -> None:
-        self._partitions = list(partitions)
+    def __init__(self, leads: bool) -> None:
+        self._leads = leads
 
-    def held(self) -> list[int]:
-        return self._partitions
+    @property
+    def leads(self) -> bool:
+        return self._leads
 
 
 class Webhook:
@@ -75,8 +76,8 @@ def numbers(file: Path) -> list[int]:
     return [one.number for one in read_checkpoints(file.read_bytes())]
 
 
-def checkpointer(engine: AsyncEngine, file: Path | None, url: str | None = None, *partitions: int) -> Checkpointer:
-    return Checkpointer(engine, KEY, Held(*(partitions or (0, 1))), file=file, url=url)
+def checkpointer(engine: AsyncEngine, file: Path, url: str | None = None, *, leads: bool = True) -> Checkpointer:
+    return Checkpointer(engine, KEY, Leading(leads), file=file, url=url)
 
 
 async def more(record: Record) -> None:
@@ -116,7 +117,7 @@ async def test_a_place_that_fails_is_told_the_next_time_and_holds_up_no_other(tm
 
 async def test_one_worker_tells_for_all(tmp_path: Path) -> None:
     async with sealed_chats(1) as record:
-        assert await checkpointer(record.store.engine, tmp_path / "file", None, 7).run_once() == 0
+        assert await checkpointer(record.store.engine, tmp_path / "file", leads=False).run_once() == 0
 
 
 async def test_nothing_is_told_while_nothing_is_sealed(tmp_path: Path) -> None:

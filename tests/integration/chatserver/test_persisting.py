@@ -107,12 +107,12 @@ async def test_read_markers_of_another_history_are_recorded(stage: Backstage, as
     persister = stage.persister()
     await persister.run_once()
     asked.clear()
-    before = stage.link.replid
+    before = stage.log.replid(ticket)
     stage.valkey.begin_history()
     async with asyncio.timeout(PATIENCE):
         while True:
             await stage.answered()
-            if stage.link.replid != before:
+            if stage.log.replid(ticket) != before:
                 break
     with stage.valkey.redis() as redis:
         redis.zadd(ticket_work_list(b"dirty", ticket), {ticket: 1})

@@ -21,7 +21,7 @@ from chatserver.model.person import Person
 from chatserver.stores.chats import Chats
 from chatserver.stores.queue import Queue, department_topic
 from chatserver.wire.codec import CODECS
-from chatserver.wire.commands import Position
+from chatserver.wire.commands import Position, Pull
 from tests.support.backstage import Backstage, Writer
 from tests.support.client import JSON, PATIENCE, decode, fits, new_device
 
@@ -176,6 +176,25 @@ async def test_somebody_comes_while_the_page_is_made(desk: Desk) -> None:
     assert await desk.attach(connection, first) == {"place": 1, "waiting": 1}
     await peer.told(1, 2)
     assert [one["op"] for one in peer.got] == ["page", "event"]
+
+
+async def test_who_begins_again_misses_nothing_that_was_told_while_the_page_was_made(desk: Desk) -> None:
+    """The answer to a `pull` comes between what is pushed: with an older one a client would forget what is newer."""
+    ticket, customer = await desk.arrives()
+    connection, peer = desk.customer(customer)
+    await desk.attach(connection, ticket)
+    pull = Pull(id=1, ticket=ticket, epoch=1, seq=1, entry_id="of another history")
+
+    async def somebody_writes() -> None:
+        await desk.stage.send(customer, ticket, 2, "Still there?")
+        await peer.until("entry", text="Still there?")
+
+    desk.queue.meanwhile = somebody_writes
+    with pytest.raises(UnavailableError):
+        await desk.hub.pull(connection, pull)
+    page = await desk.hub.pull(connection, pull)
+    assert page.reset
+    assert page.top == desk.hub.read_to(connection, ticket)
 
 
 async def test_page_comes_before_what_is_newer(desk: Desk) -> None:
