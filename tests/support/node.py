@@ -112,11 +112,10 @@ class Node:
     # -- behind them
 
     async def ready(self, *, ready: bool = True) -> None:
-        """Until the link stands again, or has noticed that it does not."""
+        """Until both links, the web process's and the worker's, stand again, or have noticed that they do not."""
+        links = (self.services.link, self.worker._link)
         async with asyncio.timeout(PATIENCE):
-            while True:
-                if self.services.link.ready is ready:
-                    return
+            while any(link.ready is not ready for link in links):  # noqa: ASYNC110  # nobody tells it
                 await asyncio.sleep(0.005)
 
     async def work(self) -> None:
