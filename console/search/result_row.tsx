@@ -1,5 +1,6 @@
 import { dayTime, formatTicket, fullTime } from "../../client/format";
 import type { Result } from "../../client/search/results";
+import { Snippet } from "../../client/search/snippet";
 import { foundWords } from "../../client/search/state";
 import { formatRoute } from "../route";
 import { texts } from "../texts";
@@ -20,15 +21,7 @@ export function ResultRow({ result, selected }: { result: Result; selected: bool
           {about.filter(Boolean).join(" · ")}
         </span>
         <span class="row-preview" dir="auto">
-          {snippet.map((part, index) =>
-            part.match ? (
-              <mark key={index} class="hit">
-                {part.text}
-              </mark>
-            ) : (
-              part.text
-            ),
-          )}
+          <Snippet parts={snippet} />
         </span>
       </a>
     </li>

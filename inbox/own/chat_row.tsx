@@ -1,5 +1,6 @@
 import { dayTime, formatTicket, fullTime } from "../../client/format";
 import type { Result } from "../../client/search/results";
+import { Snippet } from "../../client/search/snippet";
 import { foundWords } from "../../client/search/state";
 import { formatRoute } from "../route";
 import { texts } from "../texts";
@@ -34,15 +35,7 @@ export function ChatRow({ result }: { result: Result }) {
           )}
         </span>
         <span class="own-said" dir="auto">
-          {snippet.map((part, index) =>
-            part.match ? (
-              <mark key={index} class="hit">
-                {part.text}
-              </mark>
-            ) : (
-              part.text
-            ),
-          )}
+          <Snippet parts={snippet} />
         </span>
       </a>
     </li>
