@@ -232,6 +232,12 @@ class Directory:
         async with read(self.engine) as db:
             return bool(await db.scalar(select(customers.c.id).where(customers.c.id == customer_id)))
 
+    async def is_erased(self, customer_id: str) -> bool:
+        """Whether this customer was erased."""
+        gone = customers.c.erased_at.is_not(None)
+        async with read(self.engine) as db:
+            return bool(await db.scalar(select(customers.c.id).where(customers.c.id == customer_id, gone)))
+
     async def erased_customers(self, *, after: str = "", limit: int = 1_000) -> list[str]:
         """Ids of customers who were erased, in their order."""
         question = select(customers.c.id).where(customers.c.erased_at.is_not(None), customers.c.id > after)

@@ -53,7 +53,7 @@ async def own_customer(request: Request, services: Services) -> dict[str, str]:
         UnauthenticatedError: nobody, or no longer.
     """
     fields = next(filter(None, (services.signer.check(kind, bearer(request)) for kind in ("customer", "inbox"))), None)
-    if fields is None or await services.secrets.is_revoked(fields["jti"]):
+    if fields is None or await services.secrets.is_revoked(fields["jti"], fields["sub"]):
         raise UnauthenticatedError
     return fields
 

@@ -73,8 +73,9 @@ class TranscriptApi:
         name = str(ticket) if ticket else access_code.as_typed(str(body.ticket))
         await services.secrets.take_access_try(name, address)
         chat = await services.store.chat(ticket or 0)
+        erased = await services.directory.is_erased(chat.customer_id if chat else "")  # asked for unknown ones, too
         right = access_code.matches(services.access_key, ticket or 0, chat.access_gen if chat else 0, body.access_code)
-        if chat is None or not right:
+        if chat is None or erased or not right:
             raise NotFoundError("This ticket number and access code do not belong together. Check both.")
         await services.secrets.give_back_access_try(name, address)
         return await self.opened(chat, how="access_code")
@@ -104,8 +105,13 @@ class TranscriptApi:
         fields = self._services.signer.check("view", bearer(request))
         if fields is None or fields["ticket"] != ticket_of_path(request):
             raise UnauthenticatedError("This view has ended: open the transcript again.")
-        chat = await self._services.store.chat(fields["ticket"])
-        if chat is None or chat.access_gen != fields["access_gen"]:
+        services = self._services
+        chat = await services.store.chat(fields["ticket"])
+        if (
+            chat is None
+            or chat.access_gen != fields["access_gen"]
+            or await services.directory.is_erased(chat.customer_id)
+        ):
             raise UnauthenticatedError("This view has ended: open the transcript again.")
         return chat
 

@@ -15,6 +15,7 @@ from tests.support.people import People, Talk, add_staff, start_talk
 from tests.support.server import RunningServer, chatserver, wait_until
 from transcripts.erasure import is_genuine
 from transcripts.seal import SealKey
+from transcripts.ticket import ticket_of
 
 pytestmark = pytest.mark.anyio
 
@@ -138,10 +139,18 @@ async def test_an_erased_customer_is_signed_out_everywhere(server: RunningServer
             (await api.http.get(export, headers=bearer)).status_code,
         )
 
+    async def finds(token: str) -> int:
+        """What the list of own chats is answered with."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return (await everybody.browser().http.get("/api/v1/own-chats", headers=headers)).status_code
+
     async with People(server) as everybody:
         talk, other = await start_talk(everybody), await everybody.customer()
         await end(server, talk)
         token, me = talk.customer.welcome["customer_token"], talk.customer.welcome["person"]["id"]
+        entered = {"pass": await everybody.browser().new_pass(token)}
+        inbox = (await everybody.browser().post("/api/v1/inbox-sessions", entered)).json()["inbox_token"]
+        assert [await finds(one) for one in (token, inbox)] == [200, 200]
         assert await may(token) == (200, 200)
         hold = ("transcripts", "hold", "set", "--customer", me, "--reason", "case 7")
         assert server.command(*hold).returncode == 0
@@ -155,6 +164,7 @@ async def test_an_erased_customer_is_signed_out_everywhere(server: RunningServer
 
         assert await talk.customer.closed() == close_codes.UNAUTHENTICATED
         assert await may(token) == (401, 401)
+        assert [await finds(one) for one in (token, inbox)] == [401, 401]
         for way in ({"resume_token": talk.customer.welcome["resume_token"]}, {"pass": unused}):
             stranger = await everybody.stranger(device=talk.customer.device)
             await stranger.send({"op": "hello", "id": 1, "device": stranger.device, "chats": [], **way})
@@ -165,6 +175,32 @@ async def test_an_erased_customer_is_signed_out_everywhere(server: RunningServer
         # Nobody else is.
         assert await may(other.welcome["customer_token"]) == (200, 200)
         await other.round_trip()
+
+
+async def test_the_access_code_of_an_erased_customer_is_answered_as_an_unknown_one(server: RunningServer) -> None:
+    views = "/api/v1/transcript-views"
+
+    async def opened(talk: Talk, ticket: int) -> tuple[int, str]:
+        """With the code of this chat and this number."""
+        typed = {"ticket": ticket, "access_code": talk.opened["access_code"]}
+        answer = await everybody.browser().post(views, typed)
+        return answer.status_code, answer.text
+
+    async with People(server) as everybody:
+        talk, other = await start_talk(everybody), await start_talk(everybody, "ben")
+        await end(server, talk)
+        view = (await opened(talk, talk.ticket))[1]
+        token = {"Authorization": f"Bearer {json.loads(view)['view_token']}"}
+        assert (await everybody.browser().http.get(f"{views}/{talk.ticket}", headers=token)).status_code == 200
+        me = talk.customer.welcome["person"]["id"]
+        done = server.command("transcripts", "erase", "--customer", me)
+        assert done.returncode == 0, done.stderr
+        assert await opened(talk, talk.ticket) == await opened(talk, ticket_of(99_999_998))
+        assert (await opened(talk, talk.ticket))[0] == 404
+        # A view that was open has ended, its downloads too; the code of somebody else is as good as ever.
+        for path in (f"{views}/{talk.ticket}", f"{views}/{talk.ticket}/export.json"):
+            assert (await everybody.browser().http.get(path, headers=token)).status_code == 401
+        assert (await opened(other, other.ticket))[0] == 200
 
 
 @pytest.mark.parametrize(
