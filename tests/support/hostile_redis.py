@@ -16,6 +16,7 @@ from chatserver.errors import UnavailableError
 from tests.support.client import PATIENCE
 from tests.support.link import linked
 from tests.support.unix_server import listening
+from tests.support.waiting import until
 
 Command = tuple[bytes, ...]
 INFO = b"role:master\r\nmaster_replid:0123456789abcdef0123456789abcdef01234567\r\n"
@@ -194,12 +195,3 @@ async def works(link: Link) -> None:
     await until(lambda: link.ready)
     words = [b"after %d" % number for number in range(20)]
     assert await link.calls([(b"ECHO", word) for word in words]) == words
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Waits for something that is due."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.001)

@@ -30,7 +30,8 @@ from chatserver.stores.directory import NewAgent
 from chatserver.web.services import Services
 from chatserver.wire import commands
 from chatserver.worker.worker import Worker
-from tests.support.client import PATIENCE, new_device
+from tests.support.client import new_device
+from tests.support.waiting import until
 
 # Also when Redis is full.
 _DUE = """#!lua flags=allow-oom
@@ -114,9 +115,7 @@ class Node:
     async def ready(self, *, ready: bool = True) -> None:
         """Until both links, the web process's and the worker's, stand again, or have noticed that they do not."""
         links = (self.services.link, self.worker._link)
-        async with asyncio.timeout(PATIENCE):
-            while any(link.ready is not ready for link in links):  # noqa: ASYNC110  # nobody tells it
-                await asyncio.sleep(0.005)
+        await until(lambda: all(link.ready is ready for link in links))
 
     async def work(self) -> None:
         """The worker's rounds, much later: half-done steps are due, all goes to SQL, what has ended is sealed."""

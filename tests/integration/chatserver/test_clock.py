@@ -26,6 +26,7 @@ from tests.support.server import RunningServer
 from tests.support.sqlite import SqliteFile
 from tests.support.sweep import Sweep
 from tests.support.valkey import OwnValkey
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -35,11 +36,7 @@ BACK, AHEAD = -600, 3600  # seconds
 async def jump(clock: FakeClock, seconds: int, redis: Redis) -> None:
     """Lets the clock jump, and waits until Redis has seen it."""
     clock.jump(seconds)
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if abs(redis.time()[0] - time.time() - seconds) < 60:  # type: ignore[index]  # not asynchronous
-                return
-            await asyncio.sleep(0.02)
+    await until(lambda: abs(redis.time()[0] - time.time() - seconds) < 60)  # type: ignore[index]  # not asynchronous
 
 
 @pytest.fixture

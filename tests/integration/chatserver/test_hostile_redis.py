@@ -27,10 +27,10 @@ from tests.support.hostile_redis import (
     bulk,
     only,
     surviving,
-    until,
     well_said,
     works,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,6 +17,7 @@ from tests.support.client import PATIENCE
 from tests.support.link import linked
 from tests.support.redis_proxy import RedisProxy
 from tests.support.valkey import OwnValkey
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -38,11 +39,7 @@ async def until_refused(link: Link) -> UnavailableError:
 
 
 async def until_ready(link: Link, *, ready: bool = True) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if link.ready is ready:
-                return
-            await asyncio.sleep(0.01)
+    await until(lambda: link.ready is ready)
 
 
 async def test_hanging_redis_opens_the_breaker_before_the_connection_is_given_up(proxy: RedisProxy) -> None:

@@ -19,6 +19,7 @@ from tests.support.people import People, add_staff, start_talk
 from tests.support.ports import free_port
 from tests.support.sentinel import NAME, Watched, watched
 from tests.support.server import RunningServer, wait_until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,11 +33,7 @@ def pair() -> Iterator[Watched]:
 
 
 async def until_ready(link: Link, *, not_in: bytes) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if link.ready and link.shards[0].replid != not_in:
-                return
-            await asyncio.sleep(0.01)
+    await until(lambda: link.ready and link.shards[0].replid != not_in)
 
 
 async def test_failover_in_order_is_followed(pair: Watched) -> None:

@@ -23,6 +23,7 @@ from tests.support.log import assert_one_order, whole_log
 from tests.support.people import People, open_chat
 from tests.support.server import RunningServer, wait_until
 from tests.support.valkey import OwnValkey
+from tests.support.waiting import until
 
 KILLS = 5
 WRITERS = 8
@@ -174,10 +175,7 @@ class Writer:
 
     async def has_said(self, enough: int) -> None:
         """Waits until this much is acknowledged."""
-        while True:
-            if len(self.acks) >= enough:
-                return
-            await asyncio.sleep(0.01)
+        await until(lambda: len(self.acks) >= enough)
 
 
 @pytest.mark.anyio

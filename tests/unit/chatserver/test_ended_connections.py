@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -35,7 +33,9 @@ from chatserver.web.session import Session
 from chatserver.web.tcp import Tcp
 from chatserver.web.uvicorn_socket import SocketProtocol
 from chatserver.wire.codec import Codec
-from tests.support.client import MSGPACK, PATIENCE
+from tests.support.client import MSGPACK
+from tests.support.front import served
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -47,14 +47,6 @@ OURS = (Session, Connection, Lines, Author, Reader, PicowsSocket, SocketProtocol
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}  # as `chatserver serve`
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if true():
-                return
-            await asyncio.sleep(0.01)
 
 
 class OpenDoor(Door):
@@ -100,13 +92,8 @@ def hub() -> Hub:
 async def port(request: pytest.FixtureRequest, hub: Hub) -> AsyncIterator[int]:
     door = OpenDoor(hub)
     front: Any = partial(SocketProtocol, door) if request.param == "picows" else "websockets-sansio"
-    config = uvicorn.Config(SocketApp(door), port=0, http=HttpProtocol, ws=front, lifespan="off", log_level="critical")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with served(SocketApp(door), ws=front) as port:
+        yield port
 
 
 @pytest.fixture

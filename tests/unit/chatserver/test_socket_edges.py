@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -21,12 +20,13 @@ from chatserver.hub.connection import Transport
 from chatserver.web import asgi_socket, http_protocol
 from chatserver.web.asgi_socket import AsgiTransport
 from chatserver.web.door import Door
-from chatserver.web.http_protocol import HttpProtocol
 from chatserver.web.services import Services
 from chatserver.web.session import Session
 from chatserver.web.uvicorn_socket import SocketProtocol
 from chatserver.wire.codec import Codec
 from tests.support.client import MSGPACK, PATIENCE
+from tests.support.front import served
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -37,14 +37,6 @@ LARGE = 8 * 1024  # picows copies no more
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}  # as `chatserver serve`
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if true():
-                return
-            await asyncio.sleep(0.01)
 
 
 class Listener:
@@ -91,14 +83,8 @@ async def empty_page(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port(listener: Listener) -> AsyncIterator[int]:
-    front: Any = partial(SocketProtocol, HisDoor(listener))
-    config = uvicorn.Config(empty_page, port=0, http=HttpProtocol, ws=front, lifespan="off", log_level="critical")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with served(empty_page, ws=partial(SocketProtocol, HisDoor(listener))) as port:
+        yield port
 
 
 @pytest.fixture
