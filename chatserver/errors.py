@@ -4,6 +4,7 @@
     ├── InvalidCommandError        invalid
     │   ├── UnknownCommandError    unknown_command
     │   ├── TooBigError            too_big
+    │   ├── TooSlowError           invalid, over HTTP: 408
     │   └── BadFrameError          closes the connection with 4400
     ├── UnauthenticatedError       unauthenticated
     ├── ForbiddenError             forbidden
@@ -56,6 +57,12 @@ class TooBigError(InvalidCommandError):
     """The text is too long."""
 
     code, http_status = "too_big", 413
+
+
+class TooSlowError(InvalidCommandError):
+    """The rest of the request did not come in time."""
+
+    http_status = 408
 
 
 class BadFrameError(InvalidCommandError):

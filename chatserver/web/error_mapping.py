@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +23,8 @@ def answer(error: ChatError) -> Response:
     if retry is not None:
         body["retry_after_ms"] = retry
         headers["Retry-After"] = str(max(1, round(retry / 1000)))
+    if error.http_status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # what is still to come belongs to no request
     return JSONResponse({"error": body}, status_code=error.http_status, headers=headers)
 
 

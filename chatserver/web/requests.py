@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 
-from chatserver.errors import ForbiddenError, InvalidCommandError
+from chatserver.errors import ForbiddenError, InvalidCommandError, TooSlowError
 
 MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 20.0  # for all of it: an end between two pieces would let a letter a minute go on for ever
 
 Body = TypeVar("Body")
 
@@ -20,21 +22,31 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
 
     Raises:
         InvalidCommandError: not JSON, too long, or a field is missing or of the wrong type.
+        TooSlowError: it has not come in BODY_SECONDS.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise InvalidCommandError("Send JSON, with Content-Type: application/json.")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _whole_body(request)
+    except TimeoutError as exc:
+        raise TooSlowError from exc
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.ValidationError as exc:
+        raise InvalidCommandError(str(exc)) from exc
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        raise InvalidCommandError("The body is not JSON.") from exc
+
+
+async def _whole_body(request: Request) -> bytes:
     size, chunks = 0, []
     async for chunk in request.stream():
         size += len(chunk)
         if size > MAX_BODY_BYTES:
             raise InvalidCommandError("The body is too long.")
         chunks.append(chunk)
-    try:
-        return msgspec.json.decode(b"".join(chunks) or b"{}", type=kind)
-    except msgspec.ValidationError as exc:
-        raise InvalidCommandError(str(exc)) from exc
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
-        raise InvalidCommandError("The body is not JSON.") from exc
+    return b"".join(chunks)
 
 
 def check_same_origin(request: Request, origins: frozenset[str]) -> None:
