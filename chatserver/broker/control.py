@@ -8,7 +8,7 @@ from chatserver.broker.keys import CONTROL
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):
-    """Somebody has signed out; `session` is the digest of the sign-in."""
+    """Somebody has signed out; `session` is the digest of an agent's sign-in, or the id of a customer's token."""
 
     session: str
 

@@ -59,6 +59,7 @@ class CustomerApi:
         """Paths under /api/v1."""
         return [
             Route("/api/v1/customer-sessions", self.new_session, methods=["POST"]),
+            Route("/api/v1/customer-sessions", self.sign_out, methods=["DELETE"]),
             Route("/api/v1/customer-sessions/export.zip", self.export, methods=["GET"]),
             Route("/api/v1/passes", self.new_pass, methods=["POST"]),
             Route("/api/v1/widget-problems", self.problem, methods=["POST", "OPTIONS"]),
@@ -98,6 +99,15 @@ class CustomerApi:
                 "open": True,
             }
         )
+
+    async def sign_out(self, request: Request) -> Response:
+        """Ends the token wherever it is, and all that came of it: passes, resume tokens, sockets, the inbox."""
+        check_same_origin(request, self._origins)
+        customer = self._services.signer.check("customer", bearer(request))
+        if customer is not None:
+            await self._services.secrets.revoke(customer["jti"])  # first: whose connection ends comes back at once
+            self._services.hub.roster.end_session(customer["jti"])
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
     async def new_pass(self, request: Request) -> Response:
         """A pass for one connection."""

@@ -53,10 +53,10 @@ class OwnChatsApi:
         It ends with the token of the panel that asked for the pass, or after 12 hours.
         """
         check_same_origin(request, self._origins)
-        services, body = self._services, await read_body(request, EnterInbox)
-        await services.secrets.take("inbox-session", address_prefix(request), limit=ENTRIES_PER_MINUTE, seconds=60)
-        holder = await services.secrets.use_pass(body.secret)
-        if holder is None or holder.role != "customer":
+        services, secrets, body = self._services, self._services.secrets, await read_body(request, EnterInbox)
+        await secrets.take("inbox-session", address_prefix(request), limit=ENTRIES_PER_MINUTE, seconds=60)
+        holder = await secrets.use_pass(body.secret)
+        if holder is None or holder.role != "customer" or await secrets.is_revoked(holder.session, holder.person_id):
             raise UnauthenticatedError("This link has been used or is too old: open your chats from the chat window.")
         fields = {"sub": holder.person_id, "jti": holder.session, "site": holder.site}
         return _json({"inbox_token": services.signer.sign("inbox", fields, seconds=INBOX_SECONDS)})
@@ -77,7 +77,7 @@ class OwnChatsApi:
         chat = await self._services.store.chat(ticket or 0)
         if chat is None or not own.has(chat):
             raise NotFoundError("There is no such chat, or it is not yours.")
-        return await self._transcripts.opened(chat, how="inbox")
+        return await self._transcripts.opened(chat, how="inbox", session=customer["jti"])
 
     async def _own(self, customer: dict[str, str]) -> Scope:
         return Scope.customer(*await self._services.directory.same_person(customer["sub"]))

@@ -80,13 +80,14 @@ class TranscriptApi:
         await services.secrets.give_back_access_try(name, address)
         return await self.opened(chat, how="access_code")
 
-    async def opened(self, chat: Chat, *, how: str) -> Response:
-        """The transcript for its customer, and the token of a view that goes on for an hour. Recorded."""
+    async def opened(self, chat: Chat, *, how: str, session: str | None = None) -> Response:
+        """The transcript for its customer, and the token of a view that goes on for an hour, or until the `session` of
+        whoever opened it ends. Recorded.
+        """
         services = self._services
         await services.store.record_access(chat.ticket, "customer", how, now_ms())
-        token = services.signer.sign(
-            "view", {"ticket": chat.ticket, "access_gen": chat.access_gen}, seconds=VIEW_SECONDS
-        )
+        fields = {"ticket": chat.ticket, "access_gen": chat.access_gen, "session": session}
+        token = services.signer.sign("view", fields, seconds=VIEW_SECONDS)
         return _json({"view_token": token, "transcript": await self._transcript(chat, after=0, staff=False)})
 
     async def view(self, request: Request) -> Response:
@@ -112,6 +113,9 @@ class TranscriptApi:
             or chat.access_gen != fields["access_gen"]
             or await services.directory.is_erased(chat.customer_id)
         ):
+            raise UnauthenticatedError("This view has ended: open the transcript again.")
+        session = fields.get("session")
+        if session is not None and await self._services.secrets.is_revoked(session):
             raise UnauthenticatedError("This view has ended: open the transcript again.")
         return chat
 

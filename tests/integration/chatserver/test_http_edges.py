@@ -38,6 +38,7 @@ def unsafe_routes() -> list[tuple[str, str]]:
 def test_unsafe_routes_are_those_of_the_page() -> None:
     assert unsafe_routes() == [
         ("DELETE", "/api/v1/agent-sessions"),
+        ("DELETE", "/api/v1/customer-sessions"),
         ("POST", "/api/v1/agent-sessions"),
         ("POST", "/api/v1/customer-sessions"),
         ("POST", "/api/v1/passes"),
