@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import IO, Any
 
 import msgspec
@@ -11,7 +11,6 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.errors import NotFoundError
-from chatserver.stores.erasing import with_merged
 from chatserver.stores.schema import customers, inbox_items, preferences
 from transcripts import schema
 from transcripts.database import read
@@ -36,7 +35,7 @@ async def write_archive(
     customer_id: str,
     file: IO[bytes],
     *,
-    merged: bool = False,
+    people: Collection[str],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[int]:
     """Writes the customer's data as a ZIP archive; the tickets of the chats in it.
@@ -45,20 +44,18 @@ async def write_archive(
         engine: the database.
         customer_id: whose.
         file: open for writing.
-        merged: with all that is of the customers who were merged into this one. Not for a customer's own token: a merge
-            joins what staff see, and nobody has proved to us that they are the same person.
+        people: the ids who are this person to whoever asks (`stores.same_person`), their own among them.
         on_progress: called with the number of chats done and of all.
 
     Raises:
         NotFoundError: there is no such customer.
     """
     store = Store(engine)
-    async with read(engine) as connection:
-        ids = await with_merged(connection, customer_id) if merged else [customer_id]
+    ids = [customer_id, *sorted(set(people) - {customer_id})]
     known = {row["id"]: row for row in await _rows(engine, customers, customers.c.id.in_(ids))}
     if customer_id not in known:
         raise NotFoundError("There is no such customer.")
-    others = [known[id_] for id_ in ids[1:]]
+    others = [known[id_] for id_ in ids[1:] if id_ in known]
     tickets = await _tickets(engine, ids)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.txt", _README)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.erasing import ALL_RULES, LiveChats, subject_of_customer
+from chatserver.stores.same_person import Perhaps, perhaps
+from transcripts.database import read
 from transcripts.erasure import Certificate, Eraser, Plan, Subject
 from transcripts.seal import Sealer, SealKey
 from transcripts.store import Store
@@ -62,8 +64,11 @@ async def _erase(
     customer: str | None, ticket: str | None, entries: tuple[int, ...], dry_run: bool, settings: Settings
 ) -> None:
     async with database(settings) as engine:
+        others: list[Perhaps] = []
         if customer is not None:
             subject = await subject_of_customer(engine, customer)
+            async with read(engine) as connection:
+                others = await perhaps(connection, subject.customers)
         else:
             number = parse_ticket(ticket or "")
             if number is None:
@@ -71,6 +76,7 @@ async def _erase(
             subject = Subject(tickets=(number,), entries=entries)
         if dry_run:
             _tell(await Eraser(engine, _sealer(engine, settings), rules=ALL_RULES).plan(subject))
+            tell_of(others, command="erase --customer {}")
             return
         async with _live(engine, settings) as live:
             eraser = _eraser(engine, settings, live, action="erase")
@@ -78,6 +84,7 @@ async def _erase(
             if live:
                 await sign_out(live.link, subject.customers)
             show_certificate(await eraser.erase(subject))
+            tell_of(others, command="erase --customer {}")
 
 
 @asynccontextmanager
@@ -111,6 +118,19 @@ def show_certificate(certificate: Certificate) -> None:
             click.echo(f"chatserver: {place.place} was cleaned and not looked into: {place.unread}", err=True)
 
 
+def tell_of(others: Sequence[Perhaps], *, command: str) -> None:
+    """On standard error: who was left out, and may be the same person. Whether they are, an operator has to know."""
+    for one in others[:_TOLD]:
+        chats = f"{one.chats} chat{'' if one.chats == 1 else 's'}"
+        click.echo(
+            f"chatserver: customer {one.customer_id} ({one.why}; {chats}) was left out. "
+            f"If it is the same person: chatserver transcripts {command.format(one.customer_id)}",
+            err=True,
+        )
+    if len(others) > _TOLD:
+        click.echo(f"chatserver: and {len(others) - _TOLD} more with the same address.", err=True)
+
+
 def told(certificate: Certificate) -> str:
     """What a certificate says, in one line."""
     entries, chats = sum(len(one.entries) for one in certificate.chats), len(certificate.chats)
@@ -126,6 +146,7 @@ def told(certificate: Certificate) -> str:
 
 
 _NAMED = 5
+_TOLD = 20  # an import may have one address for everybody of whom it knew none
 
 
 def _sealer(engine: AsyncEngine, settings: Settings) -> Sealer:

@@ -20,13 +20,14 @@ from chatserver.actions.expiring import apply_retention
 from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.actions.taking_along import write_archive
 from chatserver.cli.common import data_option, database, settings_of
-from chatserver.cli.erase import open_eraser, show_certificate
+from chatserver.cli.erase import open_eraser, show_certificate, tell_of
 from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
 from chatserver.errors import ConfigError, NotFoundError
 from chatserver.logs import configure
 from chatserver.stores import audit
 from chatserver.stores.migrate import DEFAULT_SITE
+from chatserver.stores.same_person import perhaps, taken_with
 from chatserver.stores.schema import customers
 from transcripts import retention as keeping
 from transcripts.database import read, write
@@ -313,10 +314,13 @@ def export_customer(customer: str, output: Path, data: Path | None) -> None:
 
     async def run(engine: AsyncEngine) -> None:
         customer_id = await customer_of(engine, customer)
+        async with read(engine) as connection:
+            people = await taken_with(connection, customer_id)
+            others = await perhaps(connection, people)
         partial = output.with_name(output.name + ".part")
         try:
             with partial.open("wb") as file, progress("Exporting") as advance:
-                tickets = await write_archive(engine, customer_id, file, merged=True, on_progress=advance)
+                tickets = await write_archive(engine, customer_id, file, people=people, on_progress=advance)
             partial.replace(output)
         except OSError as exc:
             raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
@@ -334,6 +338,7 @@ def export_customer(customer: str, output: Path, data: Path | None) -> None:
                 chats=len(tickets),
             )
         click.echo(f"{output}: {_chats(len(tickets))}")
+        tell_of(others, command="export-customer {} -o FILE")
 
     _run(run, data)
 

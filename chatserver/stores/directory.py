@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import insert, or_, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,6 +18,7 @@ from chatserver.clock import now_ms
 from chatserver.errors import ChatError, ConflictError
 from chatserver.ids import new_id
 from chatserver.model.person import Department, Person
+from chatserver.stores.same_person import seen_by
 from chatserver.stores.schema import agent_departments, agents, customers, departments, sites
 from transcripts.database import lock_tables, read, write
 
@@ -197,25 +198,9 @@ class Directory:
         return customer_id
 
     async def same_person(self, customer_id: str) -> frozenset[str]:
-        """The ids whose chats this customer may see: the one place where that is said.
-
-        Who was merged is one person to our staff. To themselves only where the site has signed both: an unverified
-        customer may claim to be anybody, so their token opens what was written with it, and no more. Whom we have
-        erased, nobody is.
-        """
-        known, edge = {customer_id}, {customer_id}
+        """The ids whose chats this customer may see and take along (`stores.same_person`)."""
         async with read(self.engine) as db:
-            own = (await db.execute(select(customers).where(customers.c.id == customer_id))).mappings().first()
-            if own is None or not own["verified"]:
-                return frozenset(known)
-            signed = (customers.c.verified, customers.c.site == own["site"], customers.c.erased_at.is_(None))
-            while edge:  # both ways: into whom, and who else into them
-                into = select(customers.c.merged_into).where(customers.c.id.in_(edge))
-                near = or_(customers.c.merged_into.in_(edge), customers.c.id.in_(into))
-                found = set((await db.execute(select(customers.c.id).where(near, *signed))).scalars())
-                edge = found - known
-                known |= edge
-        return frozenset(known)
+            return await seen_by(db, customer_id)
 
     async def customer_names(self, customer_id: str) -> dict[str, Any]:
         """What we know of a customer, for staff."""

@@ -12,12 +12,13 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.broker.clients import connect_each
 from chatserver.broker.log import MissingChat
 from chatserver.errors import NotFoundError, UnavailableError
 from chatserver.stores.chats import Chats
+from chatserver.stores.same_person import taken_with
 from chatserver.stores.schema import customers, inbox_items, mail_outbox, preferences
 from transcripts import schema as record
 from transcripts.database import read
@@ -70,7 +71,7 @@ _WRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_p
 
 
 async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
-    """A customer by our id, or `external:ID` by the site's, with all their chats, and whoever was merged into them.
+    """A customer by our id, or `external:ID` by the site's, with all their chats and whoever is the same person.
 
     Raises:
         NotFoundError: there is no such customer.
@@ -81,7 +82,7 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         ids = set(found.scalars())
         if not ids:
             raise NotFoundError(f"There is no customer {name}.")
-        people = [one for id_ in sorted(ids) for one in await with_merged(db, id_)]
+        people = [one for id_ in sorted(ids) for one in await taken_with(db, id_)]
         rows = await db.execute(select(customers.c.id, customers.c.email).where(customers.c.id.in_(people)))
         emails = {id_: email for id_, email in rows.all()}
         chats = await db.execute(
@@ -92,15 +93,6 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         named = {ticket: email for ticket, email in chats.all()}
     written = {email for email in (*emails.values(), *named.values()) if email}
     return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)))
-
-
-async def with_merged(connection: AsyncConnection, customer_id: str) -> list[str]:
-    """The ids of a customer: their own, and those of whoever was merged into them, or into those."""
-    found = [customer_id]
-    for one in found:
-        merged = select(customers.c.id).where(customers.c.merged_into == one).order_by(customers.c.id)
-        found += [id_ for id_ in await connection.scalars(merged) if id_ not in found]
-    return found
 
 
 class LiveChats:

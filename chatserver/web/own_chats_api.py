@@ -1,6 +1,6 @@
 """A customer's own chats over HTTP: the way into the inbox, the list, the search in it, and their transcripts.
 
-Which chats are a customer's own is said in one place: `Directory.same_person`.
+Which chats are a customer's own is said in one place: `stores.same_person`.
 """
 
 from __future__ import annotations

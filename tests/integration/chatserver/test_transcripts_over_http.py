@@ -266,9 +266,7 @@ async def test_a_customer_takes_all_of_their_own_data_along(people: People) -> N
     view_token = (await view(people.browser(), mine.ticket, mine.opened["access_code"])).json()["view_token"]
     assert (await fetch(view_token)).status_code == HTTPStatus.UNAUTHORIZED
     # A merge joins what staff see. That they are one person nobody has proved with this token.
-    with sqlite3.connect(people.server.data / "chat.db") as db:
-        ids = [talk.customer.welcome["person"]["id"] for talk in (mine, other)]
-        assert db.execute("UPDATE customers SET merged_into = ? WHERE id = ?", ids).rowcount == 1
+    _merge(people, mine, other, verified=False)
     answer = await fetch(mine.customer.welcome["customer_token"])
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -291,6 +289,43 @@ async def test_a_customer_takes_all_of_their_own_data_along(people: People) -> N
         assert hidden not in whole
     accesses = (await view(people.browser(), mine.ticket, mine.opened["access_code"])).json()["transcript"]["accesses"]
     assert ("customer", "download") in {(one["by"], one["how"]) for one in accesses}
+
+
+async def test_a_customer_takes_along_what_they_see_as_their_own_and_nothing_else(people: People) -> None:
+    """Whom the site has signed twice sees both, and takes both; the same address, verified or not, opens nothing."""
+    talks = [await ended_talk(people, text=f"I am {number}") for number in range(4)]
+    mine, too, verified, said = talks
+    _merge(people, mine, too, verified=True)
+    _customer(people, verified, verified=True, email="mia@example.org", email_verified_at=1)
+    _customer(people, said, email="mia@example.org")
+    for talk in (mine, too):
+        _customer(people, talk, email="mia@example.org", email_verified_at=1)
+
+    async def own(talk: Talk) -> tuple[set[int], set[int]]:
+        """What they see, and what they take along."""
+        headers = {"Authorization": f"Bearer {talk.customer.welcome['customer_token']}"}
+        listed = await people.browser().http.get("/api/v1/own-chats", headers=headers)
+        answer = await people.browser().http.get("/api/v1/customer-sessions/export.zip", headers=headers)
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            taken = {int(name[17:-5]) for name in archive.namelist() if name.startswith("transcripts/chat-")}
+        return {one["ticket"] for one in listed.json()["results"]}, taken
+
+    both = {mine.ticket, too.ticket}
+    assert [await own(talk) for talk in talks] == [(both, both)] * 2 + [({talk.ticket},) * 2 for talk in talks[2:]]
+
+
+def _merge(people: People, mine: Talk, other: Talk, *, verified: bool) -> None:
+    _customer(people, other, merged_into=mine.customer.welcome["person"]["id"])
+    for talk in (mine, other):
+        _customer(people, talk, verified=verified)
+
+
+def _customer(people: People, talk: Talk, **fields: Any) -> None:
+    """Writes what staff and the site will be able to say of the customer of a chat."""
+    changes = ", ".join(f"{name} = ?" for name in fields)
+    with sqlite3.connect(people.server.data / "chat.db") as db:
+        values = (*fields.values(), talk.customer.welcome["person"]["id"])
+        assert db.execute(f"UPDATE customers SET {changes} WHERE id = ?", values).rowcount == 1
 
 
 async def test_only_supervisors_hold_a_chat(people: People) -> None:
