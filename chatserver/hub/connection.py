@@ -83,6 +83,7 @@ class Connection:
         self.topics: set[str] = set()  # watched
         self.slot = 0  # of the hub's timer wheel
         self.heard_at = 0.0  # monotonic time of the last frame, a sign of life whatever it is
+        self.pinged_at = 0.0  # by the same clock
         self._unanswered = 1  # the hello
         self._leave_with = close_codes.DRAIN, ""
         self._on_ready, self._counters = on_ready, counters

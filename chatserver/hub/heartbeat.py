@@ -11,10 +11,13 @@ from chatserver.wire import close_codes
 from chatserver.wire.frames import Ping
 
 PING_SECONDS = 25  # below the 60 s after which proxies and home routers drop an idle connection
+TICK_SECONDS = 1.0
 
 
 class Heartbeat:
-    """Pings each connection once in `seconds`; ends those that have said nothing for twice that long."""
+    """Pings each connection once in `seconds`; ends those that have said nothing for twice that long, and nothing to
+    the last ping, which was out for all of `seconds`: a process that stood still itself has asked nobody.
+    """
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -41,15 +44,22 @@ class Heartbeat:
         self._wheel[connection.slot].discard(connection)
 
     async def _tick(self) -> None:
-        turn = 0
+        turn, before = 0, time.monotonic()
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(TICK_SECONDS)
             turn += 1
+            now = time.monotonic()
+            # Not judged when it was us who were away: what the peers have said may be here, unread.
+            away, before = now - before > 2 * TICK_SECONDS, now
             for connection in list(self._wheel[turn % self.seconds]):
-                self._beat(connection)
+                self._beat(connection, now, away=away)
 
-    def _beat(self, connection: Connection) -> None:
-        if time.monotonic() - connection.heard_at > 2 * self.seconds:
+    def _beat(self, connection: Connection, now: float, *, away: bool) -> None:
+        silent = (
+            connection.heard_at < connection.pinged_at and now - connection.heard_at > 2 * self.seconds * TICK_SECONDS
+        )
+        if silent and not away:
             connection.cut(close_codes.NO_PONG, "no sign of life")
         else:
+            connection.pinged_at = now
             connection.offer_frame(Ping())
