@@ -8,7 +8,7 @@ statement that takes too long, and where the server itself does not answer any m
 from typing import Any
 
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from transcripts.errors import StoreUnavailableError
 
@@ -19,6 +19,9 @@ _IDLE_MS = 60_000
 """How long a transaction may do nothing: a process that was stopped in the middle holds its locks no longer."""
 
 _CONNECT_MS = 5_000
+
+_LONG_SECONDS = 86_400.0
+"""For what writes whole tables. The driver has a limit for each statement, and none can be had."""
 
 NO_TABLE = "42P01"
 
@@ -74,6 +77,21 @@ def open_postgresql(url: URL, *, patience_ms: int, statement_ms: int, connection
         pool_timeout=patience_ms / 1000,
         hide_parameters=True,
     )
+
+
+async def execute_long(connection: AsyncConnection, statement: str) -> None:
+    """Executes a statement, outside of any transaction, that may take as long as the server lets it.
+
+    Raises:
+        StoreUnavailableError: it failed, or the server is gone.
+    """
+    import asyncpg
+
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        await driver.execute(statement, timeout=_LONG_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+        raise StoreUnavailableError(postgres_sentence(exc)) from exc
 
 
 def sqlstate(exc: BaseException) -> str:

@@ -5,7 +5,7 @@ write-ahead log until it is written anew.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,17 +15,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts.database import is_postgresql, read
 from transcripts.erasure.places import Look, Place, look_into
+from transcripts.erasure.rules import RECORD, Rule
 from transcripts.errors import StoreUnavailableError
-from transcripts.postgres_engine import postgres_sentence
+from transcripts.postgres_engine import execute_long
 from transcripts.sqlite_engine import sqlite_sentence
 
 _PATIENCE_SECONDS = 60.0  # somebody may read for a while
 _PIECE = 8 * 1024 * 1024
 
 
-def database_files(engine: AsyncEngine) -> Place:
-    """The files of this database."""
-    return _Postgres(engine) if is_postgresql(engine) else _Sqlite(engine)
+def database_files(engine: AsyncEngine, rules: Sequence[Rule] = RECORD) -> Place:
+    """The files of this database; of PostgreSQL only those of our tables, which are the rules' and all that were made
+    with them.
+    """
+    if not is_postgresql(engine):
+        return _Sqlite(engine)
+    return _Postgres(engine, sorted({name for rule in rules for name in rule.table.metadata.tables}))
 
 
 class _Sqlite:
@@ -77,8 +82,8 @@ class _Postgres:
 
     name = "database"
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, tables: Sequence[str]) -> None:
+        self._engine, self._names = engine, tables
 
     async def settle(self, tickets: Sequence[int]) -> None:
         """The record itself."""
@@ -87,21 +92,23 @@ class _Postgres:
         """The rules have done it."""
 
     async def scrub(self) -> None:
-        try:
-            async with self._engine.connect() as connection:
-                alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                await alone.execute(text("SET statement_timeout = 0"))
-                await alone.execute(text("SET lock_timeout = '60s'"))
-                for table in await self._tables():
-                    await alone.execute(text(f'VACUUM (FULL) "{table}"'))
-                await alone.invalidate()  # the settings above are this connection's
-        except DBAPIError as exc:
-            raise StoreUnavailableError(postgres_sentence(exc)) from exc
+        tables = await self._tables()
+        async with self._engine.connect() as connection:
+            try:
+                await execute_long(connection, "SET statement_timeout = 0")
+                await execute_long(connection, f"SET lock_timeout = '{_PATIENCE_SECONDS:.0f}s'")
+                for table in tables:
+                    await execute_long(connection, f'VACUUM (FULL) "{table}"')
+            finally:
+                await connection.invalidate()  # the settings above are this connection's
 
     async def _tables(self) -> list[str]:
-        question = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
+        question = text(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
+            "AND (tablename = ANY(:names) OR tablename LIKE 'search\\_%') ORDER BY tablename"
+        )
         async with read(self._engine) as connection:
-            return list(await connection.scalars(text(question)))
+            return list(await connection.scalars(question, {"names": self._names}))
 
     async def look(self, samples: Collection[bytes]) -> Look:
         # Tables, their long values and indexes, where the server lets us read its files.
@@ -109,23 +116,41 @@ class _Postgres:
             "SELECT pg_relation_filepath(c.oid), pg_relation_size(c.oid) FROM pg_class c LEFT JOIN pg_class t "
             "ON t.reltoastrelid = c.oid OR t.oid IN (SELECT indrelid FROM pg_index WHERE indexrelid = c.oid) "
             "WHERE coalesce(t.relnamespace, c.relnamespace) = current_schema()::regnamespace "
-            "AND c.relkind IN ('r', 't', 'i') GROUP BY c.oid"
+            "AND coalesce(t.relname, c.relname) = ANY(:tables) AND c.relkind IN ('r', 't', 'i') GROUP BY c.oid"
+        )
+        segment = text(
+            "SELECT setting::bigint * current_setting('block_size')::bigint FROM pg_settings "
+            "WHERE name = 'segment_size'"
         )
         part = text("SELECT pg_read_binary_file(:path, :start, :length)")
         overlap = max(map(len, samples), default=1) - 1
+        tables = await self._tables()
         files, size, found = 0, 0, set()
         try:
             async with read(self._engine) as connection:
                 await connection.execute(text("CHECKPOINT"))  # what is only in memory will be in the files
-                for path, length in (await connection.execute(relations)).all():
-                    files, size = files + 1, size + length
-                    for start in range(0, length, _PIECE):
-                        values = {"path": path, "start": start, "length": _PIECE + overlap}
+                bound = await connection.scalar(segment) or 0
+                for relation in (await connection.execute(relations, {"tables": tables})).all():
+                    files += 1
+                    for path, start, length in pieces(*relation, segment=bound):
+                        values = {"path": path, "start": start, "length": length + overlap}
                         raw = bytes(await connection.scalar(part, values) or b"")
+                        size += min(len(raw), length)
                         found |= {sample for sample in samples if sample in raw}
         except (DBAPIError, StoreUnavailableError) as exc:
             return Look(self.name, unread=f"its files cannot be read: {_first_line(exc)}")
         return Look(self.name, files, size, tuple(found))
+
+
+def pieces(path: str, size: int, *, segment: int) -> Iterator[tuple[str, int, int]]:
+    """(file, start, bytes) of each piece of a relation. What is longer than a segment, 1 GiB, lies in several files:
+    `path`, `path.1`, … No row lies in two of them.
+    """
+    for number in range(-(-size // segment)):
+        file = f"{path}.{number}" if number else path
+        here = min(segment, size - number * segment)
+        for start in range(0, here, _PIECE):
+            yield file, start, min(_PIECE, here - start)
 
 
 def _first_line(exc: BaseException) -> str:

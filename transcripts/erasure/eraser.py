@@ -87,7 +87,7 @@ class Eraser:
     ) -> None:
         self._engine, self._sealer, self._search = engine, sealer, Search(engine)
         self._rules, self._keep, self._now = tuple(rules), keep, now
-        self._places = (database_files(engine), *places)
+        self._places = (database_files(engine, self._rules), *places)
 
     async def plan(self, subject: Subject) -> Plan:
         """What would be erased; changes nothing.

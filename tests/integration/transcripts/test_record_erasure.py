@@ -73,7 +73,7 @@ async def exported(store: Store, audience: str, ticket: int = TICKET) -> dict[st
 
 async def raw(engine: AsyncEngine, words: tuple[bytes, ...] = WORDS) -> set[bytes]:
     """Those of the words that are in the database's files."""
-    look = await database_files(engine).look(words)
+    look = await database_files(engine, RULES).look(words)
     assert look.files
     assert not look.unread
     return set(look.found)

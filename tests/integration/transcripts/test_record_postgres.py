@@ -11,10 +11,14 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import transcripts.append
+import transcripts.erasure.database
+import transcripts.postgres_engine
 from tests.support.postgres import Databases, OwnPostgres
 from tests.support.sqlite import Database
 from transcripts.append import append
 from transcripts.database import lock_tables, open_database, read, repeated, write
+from transcripts.erasure import Eraser, Subject, database_files
+from transcripts.erasure.database import pieces
 from transcripts.errors import StoreUnavailableError, UndoneError
 from transcripts.migrate import upgrade
 from transcripts.schema import chats, participants
@@ -286,3 +290,67 @@ async def test_no_search_reads_the_whole_table(database: Database, engine: Async
         assert (await Search(single).search(query, scope=Scope.staff())).results
     assert await whole_reads() == before
     await single.dispose()
+
+
+async def test_erasing_waits_for_a_reader_longer_than_a_statement_may_take(
+    database: Database, other: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts.postgres_engine, "_GRACE_MS", 0)
+    engine = open_database(database.url, statement_ms=2_000)
+    await Store(engine).append([make_chat()])
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(range(32))))
+    await sealer.seal(TICKET)
+    async with read(other) as reader:
+        await reader.execute(select(participants))
+        erasing = asyncio.create_task(Eraser(engine, sealer).erase(Subject((TICKET,))))
+        await asyncio.sleep(2.5)
+        assert not erasing.done()
+    assert (await erasing).chats[0].entries
+    assert (await Store(engine).entries(TICKET, staff=True))[0].erased_at
+    await engine.dispose()
+
+
+async def test_what_cannot_be_rewritten_is_told_in_a_sentence(
+    database: Database, other: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts.erasure.database, "_PATIENCE_SECONDS", 1)
+    engine = open_database(database.url, statement_ms=20_000, connections=1)
+    async with read(other) as reader:
+        await reader.execute(select(participants))
+        with pytest.raises(StoreUnavailableError, match="is locked by another process"):
+            await database_files(engine).scrub()
+    await database_files(engine).scrub()
+    async with read(engine) as connection:  # has not kept what was set for the rewriting
+        assert await connection.scalar(text("SHOW statement_timeout")) == "20s"
+    await engine.dispose()
+
+
+async def test_tables_of_others_in_the_same_schema_are_left_alone(
+    database: Database, engine: AsyncEngine, other: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts.erasure.database, "_PATIENCE_SECONDS", 1)
+    async with write(engine) as connection:
+        await connection.execute(text("CREATE TABLE orders_of_the_shop AS SELECT 'a yellow teapot' AS what"))
+    try:
+        async with read(other) as reader:
+            await reader.execute(text("SELECT * FROM orders_of_the_shop"))
+            await database_files(engine).scrub()
+        look = await database_files(engine).look((b"a yellow teapot",))
+        assert look.files
+        assert look.found == ()
+    finally:
+        async with write(engine) as connection:
+            await connection.execute(text("DROP TABLE orders_of_the_shop"))
+
+
+def test_a_long_table_is_read_in_all_its_files() -> None:
+    mib = 2**20
+    read = list(pieces("base/1/2", 21 * mib, segment=10 * mib))
+    assert read == [
+        ("base/1/2", 0, 8 * mib),
+        ("base/1/2", 8 * mib, 2 * mib),
+        ("base/1/2.1", 0, 8 * mib),
+        ("base/1/2.1", 8 * mib, 2 * mib),
+        ("base/1/2.2", 0, mib),
+    ]
+    assert list(pieces("base/1/2", 0, segment=10 * mib)) == []
