@@ -107,7 +107,7 @@ class Eraser:
                 where = rule.where(subject)
                 if where is not None:
                     count = select(func.count()).select_from(rule.table).where(where)
-                    rows[rule.table.name] = rows.get(rule.table.name, 0) + (await connection.scalar(count) or 0)
+                    _note(rows, rule, await connection.scalar(count) or 0)
         return Plan(subject, entries, rows)
 
     async def erase(self, subject: Subject) -> Certificate:
@@ -199,11 +199,9 @@ class Eraser:
         async with read(self._engine) as connection:
             for rule in self._rules:
                 where = rule.where(subject)
-                if where is None:
+                columns = [one for one in rule.table.c if _goes(rule, one)]
+                if where is None or not columns:
                     continue
-                columns = [
-                    one for one in rule.table.c if isinstance(one.type, (Text, LargeBinary)) and _goes(rule, one)
-                ]
                 for row in await connection.execute(select(*columns).where(where)):
                     found.update(dict.fromkeys(sample for value in row for sample in samples_of(value)))
         if not subject.entries:
@@ -212,7 +210,7 @@ class Eraser:
                 found.update(dict.fromkeys(sample for value in values for sample in samples_of(value)))
         return found
 
-    async def _erase_chat(self, alone: Subject) -> "_Rows":
+    async def _erase_chat(self, alone: Subject) -> dict[str, int]:
         """One transaction: bodies and salts go, `redacted` entries say which. Under a new epoch, so that whoever still
         has the chat as it was begins again with what is left. Until the run ends the chat counts as interrupted.
         """
@@ -235,13 +233,13 @@ class Eraser:
             await connection.execute(begun, {"ticket": ticket, "begun_at": self._now()})
         return rows
 
-    async def _erase_people(self, people: Subject) -> "_Rows":
+    async def _erase_people(self, people: Subject) -> dict[str, int]:
         async with write(self._engine) as connection:
             await check_holds(connection, customers=people.customers)
             return await self._apply(connection, people)
 
-    async def _apply(self, connection: AsyncConnection, subject: Subject) -> "_Rows":
-        rows: _Rows = []
+    async def _apply(self, connection: AsyncConnection, subject: Subject) -> dict[str, int]:
+        rows: dict[str, int] = {}
         for rule in self._rules:
             where = rule.where(subject)
             if where is None:
@@ -249,7 +247,7 @@ class Eraser:
             change: Delete | Update = delete(rule.table)
             if rule.wiped is not None:
                 change = update(rule.table).values(**rule.values(self._now()))
-            rows.append((rule.table.name, (await connection.execute(change.where(where))).rowcount))
+            _note(rows, rule, (await connection.execute(change.where(where))).rowcount)
         return rows
 
     async def _end(self, run: "_Run") -> Certificate:
@@ -293,8 +291,9 @@ class Eraser:
         ).signed(self._sealer.key)
 
 
-_Rows = list[tuple[str, int]]
-"""(table, rows changed)."""
+def _note(rows: dict[str, int], rule: Rule, count: int) -> None:
+    """How many rows of a table are concerned: two rules for the same table are about the same ones."""
+    rows[rule.table.name] = max(rows.get(rule.table.name, 0), count)
 
 
 @dataclass
@@ -308,8 +307,8 @@ class _Run:
     _seen: int = 0
     _each: int = 1
 
-    def count(self, rows: _Rows) -> None:
-        for table, count in rows:
+    def count(self, rows: dict[str, int]) -> None:
+        for table, count in rows.items():
             self.rows[table] = self.rows.get(table, 0) + count
 
     def look_for(self, samples: Iterable[bytes]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Select, Table, select
 
 from transcripts import schema
 
@@ -36,6 +36,7 @@ class Rule:
         of: what stands in that column.
         wiped: what the columns hold afterwards; None: the row is deleted.
         only: a further condition.
+        repeats: the kind of the entry of a chat that says the same: it takes these columns along when it goes alone.
     """
 
     table: Table
@@ -43,22 +44,32 @@ class Rule:
     of: Literal["ticket", "customer", "email"]
     wiped: Mapping[str, Any] | None = None
     only: ColumnElement[bool] | None = None
+    repeats: str | None = None
 
     def where(self, subject: Subject) -> ColumnElement[bool] | None:
         """The subject's rows; None: it has none here."""
-        if subject.entries and "seq" not in self.table.c:
+        if subject.entries and "seq" not in self.table.c and self.repeats is None:
             return None  # of a chat whose other entries stay, only what belongs to these
         named = {"ticket": subject.tickets, "customer": subject.customers, "email": subject.emails}[self.of]
         if not named:
             return None
         condition: ColumnElement[bool] = self.table.c[self.column].in_(named)
-        if subject.entries:
+        if subject.entries and self.repeats:
+            condition &= self.table.c[self.column].in_(_chats_that_lose(self.repeats, subject))
+        elif subject.entries:
             condition &= self.table.c.seq.in_(subject.entries)
         return condition if self.only is None else condition & self.only
 
     def values(self, now: int) -> dict[str, Any]:
         """What is written over the wiped columns."""
         return {name: now if value is NOW else value for name, value in (self.wiped or {}).items()}
+
+
+def _chats_that_lose(kind: str, subject: Subject) -> Select[tuple[int]]:
+    entries = schema.entries.c
+    return select(entries.ticket).where(
+        entries.ticket.in_(subject.tickets), entries.seq.in_(subject.entries), entries.kind == kind
+    )
 
 
 # What names what is gone (the proof needs it, docs/seal.md), and who of the staff had the chat.
@@ -81,7 +92,9 @@ RECORD: tuple[Rule, ...] = (
         dict.fromkeys(
             ("customer_name", "customer_email", "topic", "order", "product", "locale", "page_url"),
         ),
+        repeats="opened",
     ),
+    Rule(schema.chats, "ticket", "ticket", {"rating": None}, repeats="rated"),
     Rule(schema.participants, "ticket", "ticket", {"name": None}, only=schema.participants.c.role == "customer"),
     Rule(
         schema.attachments,
@@ -96,7 +109,7 @@ RECORD: tuple[Rule, ...] = (
 KEPT: Mapping[str, str] = {
     # Times, states and pseudonyms. `external_id` keeps an import from bringing the chat back; `chat_key` is random.
     "chats": "ticket mode state site department customer_id verified owner owner_participant owner_name gen opened_at "
-    "accepted_at closed_at close_reason rating regarding external_id chat_key access_gen epoch last_seq "
+    "accepted_at closed_at close_reason regarding external_id chat_key access_gen epoch last_seq "
     "last_public_seq last_at sealed_seq indexed_seq",
     # What the leaf of the seal is made of, and the names by which a retry is recognised.
     "entries": "ticket seq prev entry_id at kind audience role participant_id device n keep masked commitment",

@@ -124,6 +124,44 @@ async def test_one_entry_goes_and_the_others_stay(sealed: AsyncEngine, store: St
     assert verify(await exported(store, "staff"), KEYS).ok
 
 
+async def test_the_first_entry_takes_along_what_the_list_of_chats_repeats_of_it(
+    sealed: AsyncEngine, store: Store
+) -> None:
+    mark = "clavichord"
+    async with write(sealed) as connection:
+        await connection.execute(update(schema.chats).where(schema.chats.c.ticket == TICKET).values(topic=mark))
+    assert await raw(sealed, (mark.encode(),))
+    certificate = await eraser(sealed).erase(Subject((TICKET,), entries=(1,)))
+    assert certificate.chats[0].entries == (1,)
+    chat = await store.chat(TICKET)
+    assert chat
+    assert (chat.customer_name, chat.customer_email, chat.topic, chat.order) == (None, None, None, None)
+    assert await raw(sealed, (mark.encode(),)) == set()
+    for words in (mark, "customer:umbrella-smith", "returns"):
+        found = (await Search(sealed).search(words, scope=Scope.staff())).results
+        assert TICKET not in {one.ticket for one in found}, words
+    assert (await Search(sealed).search("umbrella", scope=Scope.staff())).results[0].ticket == TICKET
+    other = await store.chat(OTHER_TICKET)
+    assert other
+    assert other.topic == "Returns"
+
+
+async def test_a_rating_goes_with_its_entry(sealed: AsyncEngine, store: Store) -> None:
+    await store.append([make_batch(make_entry(7, kind="rated", prev=6, data={"rating": 2}))])
+    await Sealer(sealed, KEY).seal(TICKET)
+    await eraser(sealed).erase(Subject((TICKET,), entries=(2,)))
+    assert (await rating(store)) == 2
+    await eraser(sealed).erase(Subject((TICKET,), entries=(7,)))
+    assert (await rating(store)) is None
+    assert (await Search(sealed).search("rating:2", scope=Scope.staff())).results == ()
+
+
+async def rating(store: Store) -> int | None:
+    chat = await store.chat(TICKET)
+    assert chat
+    return chat.rating
+
+
 async def test_erasing_twice_changes_nothing_more(sealed: AsyncEngine, store: Store) -> None:
     first = await eraser(sealed).erase(Subject((TICKET,)))
     entries = await store.entries(TICKET, staff=True)
@@ -228,7 +266,9 @@ async def test_every_column_of_the_database_is_decided(sealed: AsyncEngine) -> N
     assert decided <= there
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.table.name)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if rule.wiped != {"rating": None}], ids=lambda rule: rule.table.name
+)
 async def test_every_rule_takes_its_values_from_the_disk(sealed: AsyncEngine, rule: Any) -> None:
     """Each store that registers a rule is tried: all its text columns are filled with a mark, and looked for."""
     mark = "xylophone-marmalade"
