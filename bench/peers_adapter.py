@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import struct
 import subprocess
 import sys
@@ -67,6 +68,7 @@ class Product(Target):
             "CHAT_AGENT_RATE": "1000000/1000000",
             "CHAT_AGENT_GRACE_SECONDS": "3600",  # nobody is connected between seating and load
             "CHAT_DRAIN_SECONDS": "0",
+            "CHAT_METRICS_TOKEN": secrets.token_hex(),  # so that everything is counted and reported
         }
         chats = chats_wanted(sys.argv[1:])
         staff = [f"agent{n}@shop.example" for n in range(-(-chats // CHATS_PER_AGENT))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import structlog
 from sqlalchemy import text
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from chatserver import figures
 from chatserver.actions.assigning import Assigning
 from chatserver.actions.ending import Ending
 from chatserver.actions.messages import Messages
@@ -30,19 +31,23 @@ from chatserver.errors import UnavailableError
 from chatserver.hub.hub import Hub
 from chatserver.hub.lease import NodeLease
 from chatserver.keys import Keys
+from chatserver.reporting import Reporting
 from chatserver.signing import Signer
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
+from chatserver.stores.reports import Reports
 from chatserver.stores.secrets import Secrets
 from chatserver.stores.tickets import TicketNumbers
 from chatserver.web.agent_api import AgentApi
+from chatserver.web.answers import Answers
 from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
 from chatserver.web.customer_api import CustomerApi
 from chatserver.web.door import Door
 from chatserver.web.error_mapping import HANDLERS
 from chatserver.web.keeping_api import KeepingApi
+from chatserver.web.metrics import MetricsApi
 from chatserver.web.own_chats_api import OwnChatsApi
 from chatserver.web.pages import Pages
 from chatserver.web.services import Services
@@ -101,7 +106,10 @@ class ChatServer:
             customer_rate=settings.customer_rate,
             agent_rate=settings.agent_rate,
             masker=settings.masker,
+            answers=Answers(),
         )
+        process, reports = figures.Process("web"), Reports(self._link)
+        self._reporting = Reporting(process, reports, self.samples, on=bool(settings.metrics_token))
         origins = frozenset(settings.public_origins)
         secure = settings.public_origins[0].startswith("https:")
         self.door = Door(self.services, origins)
@@ -111,6 +119,7 @@ class ChatServer:
             routes=[
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
+                *MetricsApi(self._reporting, settings.metrics_token).routes(),
                 *CustomerApi(self.services, origins).routes(),
                 *AgentApi(self.services, origins, secure=secure).routes(),
                 *transcripts.routes(),
@@ -143,6 +152,16 @@ class ChatServer:
             others=await self._other_nodes(), rate=settings.drain_rate, most=settings.drain_seconds
         )
 
+    async def samples(self) -> Iterable[figures.Sample]:
+        """What an operator may want to know of it."""
+        services = self.services
+        return [
+            *services.answers.samples(),
+            *services.hub.samples(),
+            *services.link.samples(),
+            figures.TICKETS_LEFT(self._tickets.left),
+        ]
+
     async def _other_nodes(self) -> int:
         """Nodes that stay when this server goes: its own web processes all go with it."""
         try:
@@ -159,7 +178,8 @@ class ChatServer:
         await self._lease.start()
         await self._tickets.start()
         try:
-            yield
+            async with self._reporting.running():
+                yield
         finally:
             await self.services.hub.stop()
             await self._lease.stop()

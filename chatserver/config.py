@@ -49,6 +49,7 @@ class Settings:
     retention_at: int | None = None  # minute of the day, UTC
     drain_seconds: int = 20
     drain_rate: int = 100
+    metrics_token: str = field(default="", repr=False)
     log_json: bool = False
     mask_off: tuple[str, ...] = ()
     mask_patterns: tuple[SitePattern, ...] = ()
@@ -103,6 +104,7 @@ class Settings:
             retention_at=_minute("CHAT_RETENTION_AT", get("CHAT_RETENTION_AT")),
             drain_seconds=_number("CHAT_DRAIN_SECONDS", get("CHAT_DRAIN_SECONDS"), cls.drain_seconds, 0, 600),
             drain_rate=_number("CHAT_DRAIN_RATE", get("CHAT_DRAIN_RATE"), cls.drain_rate, 1, 1_000_000),
+            metrics_token=_token("CHAT_METRICS_TOKEN", get("CHAT_METRICS_TOKEN")),
             log_json=_switch("CHAT_LOG_JSON", get("CHAT_LOG_JSON")) or False,
             mask_off=_kinds("CHAT_MASK_OFF", get("CHAT_MASK_OFF")),
             mask_patterns=_patterns("CHAT_MASK_PATTERNS", get("CHAT_MASK_PATTERNS")),
@@ -223,6 +225,13 @@ def _switch(name: str, text: str | None) -> bool | None:
     if text.lower() in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} has to be 1 or 0, not {text!r}")
+
+
+def _token(name: str, text: str | None) -> str:
+    if text and not re.fullmatch(r"[!-~]{16,200}", text):
+        # It is a secret, however bad: it is not repeated.
+        raise ConfigError(f"{name} has to be 16 to 200 characters of ASCII, without blanks")
+    return text or ""
 
 
 def _url(name: str, text: str | None, schemes: tuple[str, ...]) -> str | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import structlog
 
+from chatserver import figures
 from chatserver.broker.address import Address
 from chatserver.broker.asking import Asking, Command
 from chatserver.broker.cluster import Cluster
@@ -119,6 +120,13 @@ class Link(Asking):
     def unsubscribe(self, channel: bytes) -> None:
         """Ends a subscription."""
         self.shard(channel).unsubscribe(channel)
+
+    def samples(self) -> Iterator[figures.Sample]:
+        """What an operator may want to know of it."""
+        for shard in self.shards:
+            server = str(shard.address)
+            yield figures.REDIS_WAITING(shard.waiting, server)
+            yield figures.BREAKER_OPEN(int(not shard.answers), server)
 
     # -- a Cluster
 

@@ -79,6 +79,11 @@ class Shard(Asking):
         return self._commands.breaker.closed
 
     @property
+    def waiting(self) -> int:
+        """Commands without a reply."""
+        return self._commands.waiting
+
+    @property
     def replid(self) -> bytes:
         """The history of this server's data that commands sent now will meet (`Address.replid`)."""
         return self._commands.replid

@@ -95,6 +95,11 @@ class Wire(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
+    @property
+    def waiting(self) -> int:
+        """Commands without a reply."""
+        return len(self._waiting)
+
     def send(self, packed: bytes, done: Done | None) -> None:
         """Sends a command with the others of this loop turn, or refuses it at once."""
         if done is not None and (not self.breaker.closed or self._full or len(self._waiting) >= MAX_WAITING):

@@ -5,7 +5,6 @@ what Redis has, for pub/sub promises nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import structlog
 
 from chatserver.broker.keys import chat_key, routing
 from chatserver.broker.link import Link
+from chatserver.hub.counters import Counters
 from chatserver.hub.feed import Feed
 from chatserver.hub.topics import TopicFeed
 
@@ -30,7 +30,7 @@ class Checks:
         self,
         feeds: Mapping[int, Feed],
         topics: Mapping[str, TopicFeed],
-        counters: Counter[str],
+        counters: Counters,
         *,
         seconds: float = CHECK_SECONDS,
     ) -> None:
@@ -85,7 +85,7 @@ class Checks:
 
     def _missed(self, feed: Feed) -> None:
         if self._feeds.get(feed.ticket) is feed:
-            self._counters["missed"] += 1
+            self._counters.missed += 1
             log.warning("feed.missed", ticket=feed.ticket)
             feed.refill()
 
@@ -111,6 +111,6 @@ class Checks:
 
     def _missed_events(self, feed: TopicFeed) -> None:
         if self._topics.get(feed.topic) is feed:
-            self._counters["missed"] += 1
+            self._counters.missed += 1
             log.warning("topic.missed", topic=feed.topic)
             feed.renewed()

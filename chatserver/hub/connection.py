@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from chatserver.hub.counters import Counters
 from chatserver.model.person import Person
 from chatserver.wire import close_codes
 from chatserver.wire.codec import Codec
@@ -71,7 +71,7 @@ class Connection:
         device: str,
         *,
         on_ready: Callable[[Connection], None],
-        counters: Counter[str],
+        counters: Counters,
     ) -> None:
         self.transport, self.codec, self.person, self.device = transport, codec, person, device
         self.origin = _process + (next(_numbers) & 0xFFFFFF).to_bytes(3, "big")
@@ -86,7 +86,7 @@ class Connection:
         self.pinged_at = 0.0  # by the same clock
         self._unanswered = 1  # the hello
         self._leave_with = close_codes.DRAIN, ""
-        self._on_ready, self._counters = on_ready, counters
+        self._on_ready, self.counters = on_ready, counters
         self._out: list[bytes] = []
         self._head = 0  # bytes of the frame after which the peer was slow
 
@@ -104,7 +104,7 @@ class Connection:
         if not self.open:
             return
         if passing and self._load() > 0.5:
-            self._counters["shed"] += 1
+            self.counters.shed += 1
             return
         if not self._out:
             self._on_ready(self)
@@ -135,7 +135,7 @@ class Connection:
         if self.open:
             frames, size = self.transport.backlog()
             log.warning("connection.slow", connection=self.id, frames=frames, bytes=size)
-            self._counters["slow"] += 1
+            self.counters.slow += 1
             self.cut(close_codes.SLOW, "too slow")
 
     def cut(self, code: int, reason: str) -> None:

@@ -9,7 +9,6 @@ log.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,6 +27,7 @@ from chatserver.broker.event import (
 )
 from chatserver.errors import ChatError, NotFoundError
 from chatserver.hub.connection import Connection
+from chatserver.hub.counters import Counters
 from chatserver.model.person import Participant
 from chatserver.stores.chats import ChatPage, Chats
 from chatserver.wire import close_codes
@@ -84,6 +84,8 @@ class Reader:
             if not self.staff and for_staff_only(payload, ENVELOPE):
                 return
         if payload[1:ENVELOPE] != connection.origin:
+            if seq:
+                connection.counters.delivered += 1
             connection.offer(encoded.under(connection.codec), passing=payload[0] == TRANSIENT)
 
     def release(self) -> None:
@@ -96,7 +98,7 @@ class Reader:
 class Feed:
     """The chat's channel in this process."""
 
-    def __init__(self, ticket: int, chats: Chats, counters: Counter[str]) -> None:
+    def __init__(self, ticket: int, chats: Chats, counters: Counters) -> None:
         self.ticket = ticket
         self.readers: dict[Connection, Reader] = {}
         self.subscribed = asyncio.Event()
@@ -149,7 +151,7 @@ class Feed:
             self._stale = True
         elif self._refill is None:
             self._stale = False
-            self._counters["refills"] += 1
+            self._counters.refills += 1
             self._refill = asyncio.create_task(self._read_log(), name=f"refill {self.ticket}")
 
     def stop(self) -> None:
@@ -227,7 +229,7 @@ class Feed:
         """The history was rebuilt: every reader has to begin again, from a page of its own."""
         known, top = self._last or 0, page.chat.seq
         log.warning("chat.rewound", ticket=self.ticket, known=known, top=top, durable=page.chat.durable)
-        self._counters["rewound"] += max(0, known - top)
+        self._counters.rewound += max(0, known - top)
         rebuilt = self._epoch != page.chat.epoch
         self._epoch, self._last = page.chat.epoch, page.chat.seq
         self._newest, self._known_id = b"", page.last_id

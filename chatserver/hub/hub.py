@@ -7,16 +7,18 @@ the log publishes, the hub of every process with a reader hands it on.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Iterator
 
 import structlog
 
+from chatserver import figures
 from chatserver.broker.event import event_seq, for_staff_only
 from chatserver.broker.keys import CONTROL, chat_key, topic_channel, topic_in
 from chatserver.broker.link import Link
 from chatserver.errors import InvalidCommandError, NotFoundError, UnavailableError
 from chatserver.hub.checks import CHECK_SECONDS, Checks
 from chatserver.hub.connection import Connection
+from chatserver.hub.counters import Counters
 from chatserver.hub.drain import Drain
 from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.heartbeat import PING_SECONDS, Heartbeat
@@ -49,8 +51,7 @@ class Hub:
         self.roster.on_removed = self._removed
         self.heartbeat = Heartbeat(ping_seconds)
         self.drain = Drain(self.roster.connections)
-        # What an operator may want to know: shed, slow, refills, missed, rewound, probes_failed.
-        self.counters: Counter[str] = Counter()
+        self.counters = Counters()
         self._feeds: dict[int, Feed] = {}
         self._channels: dict[bytes, Feed] = {}  # the same, by the name of their channel
         self._topics: dict[str, TopicFeed] = {}
@@ -78,6 +79,25 @@ class Hub:
             feed.stop()
         for places in self._places.values():
             places.stop()
+
+    def samples(self) -> Iterator[figures.Sample]:
+        """What an operator may want to know of it."""
+        counted, connections = self.counters, self.roster.connections
+        yield figures.DELIVERED(counted.delivered)
+        yield figures.SLOW_CUT(counted.slow)
+        yield figures.SHED(counted.shed)
+        yield figures.REFILLS(counted.refills)
+        yield figures.MISSED(counted.missed)
+        yield figures.REWOUND(counted.rewound)
+        yield figures.PROBES_FAILED(counted.probes_failed)
+        staff = self.roster.staff.total()
+        yield figures.CONNECTIONS(staff, "staff")
+        yield figures.CONNECTIONS(len(connections) - staff, "customer")
+        yield figures.CHATS_ATTACHED(len(self._feeds))
+        waiting = [one.transport.backlog() for one in connections if one.transport.slow]
+        yield figures.SLOW_CONNECTIONS(len(waiting))
+        yield figures.BACKLOG_FRAMES(sum(frames for frames, _ in waiting))
+        yield figures.BACKLOG_BYTES(sum(size for _, size in waiting))
 
     # -- connections
 

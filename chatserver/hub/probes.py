@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ import structlog
 from chatserver.broker.keys import probe_channel
 from chatserver.broker.link import Link
 from chatserver.broker.shard import Shard
+from chatserver.hub.counters import Counters
 
 PIECES = 4  # of the time: who stands still in one (SIGSTOP, a paused machine) has the others to read what is back
 
@@ -33,7 +33,7 @@ class _Probe:
 class Probes:
     """Every `seconds`: that is also the time for one to come back."""
 
-    def __init__(self, counters: Counter[str], *, seconds: float) -> None:
+    def __init__(self, counters: Counters, *, seconds: float) -> None:
         self._counters, self._seconds = counters, seconds
         self._name = secrets.token_hex(8)
         self._by_channel: dict[bytes, _Probe] = {}
@@ -86,7 +86,7 @@ class Probes:
         if not probe.shard.ready:
             return
         if probe.under_way:
-            self._counters["probes_failed"] += 1
+            self._counters.probes_failed += 1
             log.error("pushes.deaf", address=str(probe.shard.address))
             probe.hears, probe.under_way = False, b""
             probe.shard.renew_pushes()

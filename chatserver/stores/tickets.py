@@ -66,6 +66,11 @@ class TicketNumbers:
             raise UnavailableError("No ticket number can be had just now.", retry_after_ms=2_000)
         return ticket_of(self._stock.popleft())
 
+    @property
+    def left(self) -> int:
+        """Numbers in stock."""
+        return len(self._stock)
+
     def give_back(self, ticket: int) -> None:
         """A number that was not needed after all."""
         self._stock.appendleft(ticket // 10)

@@ -16,6 +16,7 @@ from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.queue import Queue
 from chatserver.stores.secrets import Secrets
+from chatserver.web.answers import Answers
 from transcripts.masking import Masker
 from transcripts.search import Search
 from transcripts.store import Store
@@ -43,3 +44,4 @@ class Services:
     customer_rate: Rate
     agent_rate: Rate
     masker: Masker
+    answers: Answers

@@ -80,6 +80,7 @@ class Session:
         if connection:
             connection.heard_at = now
         id_: int | None = None
+        command: commands.Command | None = None
         try:
             command = self._codec.decode_frequent(data)
             if command.__class__ is commands.PlainPost and connection:  # nearly all are
@@ -96,14 +97,17 @@ class Session:
                 command = commands.parse(frame)
             self._dispatch(command)
         except BadFrameError as error:
+            self._services.answers.refused(command, error)
             self._reply(Error.of(error, id=id_))
             self._close(close_codes.BAD_FRAME, error.message)
         except ChatError as error:
             if not isinstance(error, RateLimitedError):
                 self._signal()
+            self._services.answers.refused(command, error)
             self._reply(Error.of(error, id=id_))
         except Exception:
             log.exception("session.failed")
+            self._services.answers.refused(command, UnavailableError())
             self._reply(Error.of(UnavailableError(retry_after_ms=1_000), id=id_))
 
     def on_stalled(self) -> None:
@@ -142,10 +146,12 @@ class Session:
             self._count_signal()
             self._services.hub.detach(self._connection, command.ticket)
             self._reply(Ack(id=command.id, ticket=command.ticket))
+            self._services.answers.taken(command, time.monotonic() - self._connection.heard_at)
         elif isinstance(command, commands.Unwatch):
             self._count_signal()
             self._services.hub.unwatch(self._connection, command.topic)
             self._reply(Ack(id=command.id, topic=command.topic))
+            self._services.answers.taken(command, time.monotonic() - self._connection.heard_at)
         elif isinstance(command, commands.Watch):
             self._count()
             self._run(self._services.hub.watch(self._connection, command.topic, id=command.id), command)
@@ -192,9 +198,11 @@ class Session:
         task.add_done_callback(self._tasks.discard)
 
     async def _guard(self, work: Awaitable[None], command: commands.Command) -> None:
+        began = time.monotonic()
         try:
             await work
         except UnauthenticatedError as error:
+            self._services.answers.refused(command, error)
             self._close(close_codes.UNAUTHENTICATED, error.message)
         except ChatError as error:
             self._refuse(command, error)
@@ -204,6 +212,8 @@ class Session:
         except Exception:
             log.exception("session.failed", command=type(command).__name__)
             self._refuse(command, UnavailableError(retry_after_ms=1_000))
+        else:
+            self._services.answers.taken(command, time.monotonic() - began)
         finally:
             if self._connection:
                 self._connection.answered()
@@ -211,6 +221,7 @@ class Session:
     def _refuse(self, command: commands.Command, error: ChatError) -> None:
         if isinstance(error, UnavailableError):
             error.details.setdefault("retry_after_ms", 1_000)
+        self._services.answers.refused(command, error)
         self._reply(
             Error.of(
                 error,
@@ -319,7 +330,8 @@ class Session:
         participant = (reader and reader.me) or author.as_participant(command.ticket)
         connection.began()
         try:
-            self._services.messages.post_message(author, command, participant, partial(self._posted, command))
+            done = partial(self._posted, command, connection.heard_at)
+            self._services.messages.post_message(author, command, participant, done)
         except BaseException:
             connection.answered()
             raise
@@ -331,17 +343,23 @@ class Session:
         participant = known or author.as_participant(command.ticket)
         connection.began()
         try:
-            self._services.messages.post_note(author, command, participant, partial(self._posted, command))
+            done = partial(self._posted, command, connection.heard_at)
+            self._services.messages.post_note(author, command, participant, done)
         except BaseException:
             connection.answered()
             raise
 
     def _posted(
-        self, command: commands.PostMessage | commands.PostNote, answer: Accepted | ChatError, text: str | None
+        self,
+        command: commands.PostMessage | commands.PostNote,
+        heard_at: float,
+        answer: Accepted | ChatError,
+        text: str | None,
     ) -> None:
         connection = self._connection
         assert connection
         if isinstance(answer, Accepted):
+            self._services.answers.times[command.__class__].take(time.monotonic() - heard_at)
             if connection.open:
                 connection.offer(connection.codec.encode(_ack(command.id, command.ticket, command.n, answer, text)))
         else:

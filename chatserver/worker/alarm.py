@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from chatserver.broker.log import ChatLog
+from chatserver.broker.log import ChatLog, Undurable
 from chatserver.worker.leases import Leases
 
 EVERY_SECONDS = 2.0
@@ -21,6 +21,7 @@ class Alarm:
     def __init__(self, chat_log: ChatLog, leases: Leases, *, behind_seconds: float) -> None:
         self._log, self._leases, self._limit = chat_log, leases, behind_seconds
         self._told_at: float | None = None
+        self.behind = Undurable(0, 0.0)  # at the last look
 
     async def run_once(self) -> None:
         """One look.
@@ -30,8 +31,9 @@ class Alarm:
         """
         held = self._leases.held()  # each worker looks at its own
         if not held:
+            self.behind = Undurable(0, 0.0)
             return
-        behind = await self._log.undurable(held)
+        behind = self.behind = await self._log.undurable(held)
         if behind.seconds < self._limit:
             if self._told_at is not None:
                 self._told_at = None

@@ -31,6 +31,7 @@ class Finaliser:
         self._link, self._store, self._sealer, self._search, self._leases = link, store, sealer, search, leases
         self._log, self._queue = ChatLog(link), queue
         self._round = 0
+        self.finished = 0  # chats
 
     async def run_once(self) -> int:
         """One round; how many chats were finished.
@@ -39,14 +40,13 @@ class Finaliser:
             UnavailableError, transcripts.errors.StoreUnavailableError: nothing is half done; the next round tries
                 again.
         """
-        held = self._leases.held()
-        done = 0
+        held, before = self._leases.held(), self.finished
         for ticket in await self._log.work(b"fin", held, limit=50):
-            done += await self._try_to_finish(ticket)
+            self.finished += await self._try_to_finish(ticket)
         self._round += 1
         if held and self._round % ORPHANS_EVERY == 0:
-            done += await self._finish_orphans()
-        return done
+            await self._finish_orphans()
+        return self.finished - before
 
     async def _try_to_finish(self, ticket: int) -> bool:
         """One chat that cannot be finished holds up no other."""
@@ -72,13 +72,11 @@ class Finaliser:
             await self._link.script("finalise", keys, (ticket, chat.epoch if chat else 0, chat.seq if chat else 0))
         )
 
-    async def _finish_orphans(self) -> int:
+    async def _finish_orphans(self) -> None:
         """Chats that SQL says are closing and Redis has lost: everything that is left of them is in SQL."""
-        done = 0
         for ticket in await self._store.closing(limit=50):
             if self._link.shard_of(ticket).ready and not await self._log.exists(ticket):
-                done += await self._seal(ticket)
-        return done
+                self.finished += await self._seal(ticket)
 
     async def _seal(self, ticket: int) -> bool:
         try:

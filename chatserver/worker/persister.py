@@ -95,6 +95,7 @@ class Persister:
         self._left_alone: dict[int, float] = {}
         self._marks: dict[int, tuple[bytes, int, str]] = {}  # the read markers that SQL has: of which version
         self._written = 0  # entries, in the last round
+        self.persisted = 0  # entries that it has made durable
         self.busy = 0.0  # for what part of the time it works, over the last rounds
 
     @property
@@ -137,13 +138,15 @@ class Persister:
         dirty = [one for one in read if partition(one.ticket) in held]
         appended = await self._store.append([one.batch() for one in dirty])
         settled = [one for one in dirty if one.ticket in appended.durable]
-        self._written += sum([len(one.entries) for one in settled])
+        written = sum([len(one.entries) for one in settled])
+        self._written += written
         self._remember_marks(settled)
         # SQL knows more than the log did when it was read: another worker was quicker, or Redis has lost its tail.
         ahead = [one.ticket for one in settled if appended.durable[one.ticket] > one.seq]
         await self._put_right(appended.conflicts, self._chats.reconcile)
         await self._put_right(dict.fromkeys((*appended.stale, *ahead), "behind SQL"), self._chats.check)
         await self._settle(settled, gone)
+        self.persisted += written
         return len(settled)
 
     async def _dirty_tickets(self) -> list[int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
+from chatserver import figures
 from chatserver.actions.assigning import Assigning
 from chatserver.actions.releasing import Releasing
 from chatserver.actions.waiting import Waiting
@@ -17,12 +18,14 @@ from chatserver.broker.log import ChatLog
 from chatserver.config import Settings
 from chatserver.errors import ChatError, UnavailableError
 from chatserver.keys import Keys
+from chatserver.reporting import Reporting
 from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.erasing import ALL_RULES, LiveChats
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
+from chatserver.stores.reports import Reports
 from chatserver.worker import alarm, auditor, checkpointer, expirer, finaliser, indexer, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
@@ -34,6 +37,7 @@ from transcripts.store import Store
 
 PAUSE_SECONDS = 1.0  # after an error
 BREATH_SECONDS = 0.05
+MOST_UNINDEXED = 10_000  # counted; after an import there may be a million
 
 log = structlog.get_logger()
 
@@ -56,7 +60,7 @@ class Worker:
         seal_key = SealKey.from_bytes(keys.seal)
         sealer = Sealer(self._engine, seal_key)
         self._leases = Leases(self._link, lease_token)
-        search = Search(self._engine)
+        search = self._search = Search(self._engine)
         self._persister = persister.Persister(self._link, chats, self._leases)
         self._indexer = indexer.Indexer(search, self._leases, lambda: self._persister.busy)
         self._finaliser = finaliser.Finaliser(self._link, store, queue, sealer, search, self._leases)
@@ -85,6 +89,8 @@ class Worker:
             keep=keeps_certificates(actor="worker", action="retention_applied"),
         )
         self._expirer = expirer.Expirer(self._engine, eraser, self._leases, at=settings.retention_at)
+        process, reports = figures.Process("worker"), Reports(self._link)
+        self._reporting = Reporting(process, reports, self.samples, on=bool(settings.metrics_token))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes the round it is in.
@@ -96,7 +102,7 @@ class Worker:
         try:
             with contextlib.suppress(UnavailableError):  # of a part of Redis: what answers is ours
                 await self._leases.renew()
-            async with asyncio.TaskGroup() as group:
+            async with self._reporting.running(), asyncio.TaskGroup() as group:
                 group.create_task(_loop("leases", self._leases.renew, RENEW_SECONDS, stop))
                 group.create_task(_loop("persister", self._persister.run_once, lambda: self._persister.every, stop))
                 group.create_task(_loop("finaliser", self._finaliser.run_once, finaliser.EVERY_SECONDS, stop))
@@ -111,6 +117,23 @@ class Worker:
         finally:
             await self._link.stop()
             await self._engine.dispose()
+
+    async def samples(self) -> Iterable[figures.Sample]:
+        """What an operator may want to know of it."""
+        behind = self._alarm.behind
+        found = [
+            *self._link.samples(),
+            figures.PERSISTED(self._persister.persisted),
+            figures.PERSISTER_BUSY(self._persister.busy),
+            figures.BEHIND_CHATS(behind.chats),
+            figures.BEHIND_SECONDS(behind.seconds),
+            figures.FINALISED(self._finaliser.finished),
+            figures.PARTITIONS_HELD(len(self._leases.held())),
+        ]
+        if self._leases.leads:  # all would say the same
+            with contextlib.suppress(TranscriptError):
+                found.append(figures.UNINDEXED(await self._search.arrears(MOST_UNINDEXED)))
+        return found
 
     async def _last_round(self) -> None:
         """What is in the log goes to SQL before we leave."""

@@ -16,6 +16,8 @@ from chatserver import errors
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import decode_event, whole_entry
 from chatserver.config import Settings
+from chatserver.figures import FIGURES
+from chatserver.web.metrics import COMPLETE
 from chatserver.wire import close_codes, frames
 from chatserver.wire.commands import BY_OP
 
@@ -78,6 +80,17 @@ def test_the_example_of_a_setting_is_accepted_and_the_default_is_the_one_of_the_
     assert literal or default.startswith("none")
     if literal:
         assert Settings.from_env({name: literal[1]}) == Settings.from_env({})
+
+
+# -- figures
+
+
+def test_the_figures_of_the_operating_page_are_those_of_the_code():
+    table = page("operating.md").partition("| figure | kind |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(chat_\w+)` \| (\w+) \|([^|]*)\|", table, flags=re.MULTILINE)
+    documented = [(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows]
+    code = [(figure.name, figure.kind.value, figure.labels) for figure in FIGURES.values()]
+    assert sorted(documented) == sorted([*code, (COMPLETE, "gauge", ())])
 
 
 # -- command line

@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
@@ -64,6 +64,12 @@ class Search:
         async with read(self._engine) as connection:
             rows = await connection.execute(question.where(_chats.ticket > after).order_by(_chats.ticket).limit(limit))
             return [(ticket, last_seq) for ticket, last_seq in rows]
+
+    async def arrears(self, most: int) -> int:
+        """How many chats have entries that the index does not know, counted up to `most`."""
+        pending = select(_chats.ticket).where(_chats.indexed_seq < _chats.last_seq).limit(most)
+        async with read(self._engine) as connection:
+            return await connection.scalar(select(func.count()).select_from(pending.subquery())) or 0
 
     async def remove(self, tickets: Collection[int]) -> None:
         """Takes chats out of the index, and out of the vocabulary the words that nobody else has said.

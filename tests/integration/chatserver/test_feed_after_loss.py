@@ -4,11 +4,10 @@ log as it is now.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
 from chatserver.broker.event import DURABLE, NOBODY, durable_event
+from chatserver.hub.counters import Counters
 from chatserver.hub.feed import Encoded, Feed, Reader
 from chatserver.stores.chats import ChatPage
 from tests.support.backstage import Backstage
@@ -52,7 +51,7 @@ async def test_durable_waits_until_readers_and_log_agree(stage: Backstage, writt
     copy = stage.valkey.copy()
     for n in (2, 3):
         await stage.send(customer, ticket, n, "acknowledged")
-    feed = ListeningFeed(ticket, stage.chats, Counter())
+    feed = ListeningFeed(ticket, stage.chats, Counters())
     told = await feed.watch(stage)
     epoch = (await stage.live(ticket)).epoch
 

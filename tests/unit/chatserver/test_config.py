@@ -35,6 +35,7 @@ def test_everything_can_be_set() -> None:
             "CHAT_AGENT_GRACE_SECONDS": "90",
             "CHAT_AUDIT_SECONDS": "600",
             "CHAT_LOG_JSON": "1",
+            "CHAT_METRICS_TOKEN": "a-long-enough-secret",
             "CHAT_PING_SECONDS": "10",
             "CHAT_BEHIND_SECONDS": "30",
             "CHAT_CHECK_SECONDS": "60",
@@ -61,6 +62,7 @@ def test_everything_can_be_set() -> None:
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
     assert (settings.customer_rate, settings.agent_rate) == (Rate(3, 0.5), Rate(30, 20))
     assert (settings.strict, settings.demo, settings.log_json) == (True, False, True)
+    assert settings.metrics_token == "a-long-enough-secret"
     assert (settings.node_lease_seconds, settings.agent_grace_seconds, settings.audit_seconds) == (10, 90, 600)
     assert settings.public_origins == ("https://chat.example",)
     assert (settings.database, settings.database_connections) == ("postgresql://chat:secret@db/chat", 25)
@@ -93,6 +95,10 @@ def test_everything_can_be_set() -> None:
         ("CHAT_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CHAT_DEMO", "maybe"),
         ("CHAT_LOG_JSON", "2"),
+        ("CHAT_METRICS_TOKEN", "short"),
+        ("CHAT_METRICS_TOKEN", "with a blank in between"),
+        ("CHAT_METRICS_TOKEN", "no-line\nends-in-a-header"),
+        ("CHAT_METRICS_TOKEN", "ünot-of-ascii-only"),
         ("CHAT_CUSTOMER_RATE", "10"),
         ("CHAT_CUSTOMER_RATE", "0/1"),
         ("CHAT_CUSTOMER_RATE", "10/0"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
 
 from chatserver.hub.connection import Connection
+from chatserver.hub.counters import Counters
 from chatserver.hub.drain import Drain, spread
 from chatserver.model.person import Person
 from chatserver.wire.codec import CODECS
@@ -30,7 +30,7 @@ class Ended:
             Person("p", "customer"),
             "device",
             on_ready=lambda connection: None,
-            counters=Counter(),
+            counters=Counters(),
         )
         self.connection.welcomed = True
         connections.add(self.connection)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
 from chatserver.hub.connection import MAX_BACKLOG_BYTES, MAX_BACKLOG_FRAMES, Connection
+from chatserver.hub.counters import Counters
 from chatserver.model.person import Person
 from chatserver.wire.codec import CODECS
 
@@ -42,12 +41,12 @@ def peer() -> Peer:
 
 
 @pytest.fixture
-def counters() -> Counter[str]:
-    return Counter()
+def counters() -> Counters:
+    return Counters()
 
 
 @pytest.fixture
-def connection(peer: Peer, counters: Counter[str]) -> Connection:
+def connection(peer: Peer, counters: Counters) -> Connection:
     codec = CODECS["chat.v1.msgpack"]
     return Connection(peer, codec, Person("p", "agent"), "device", on_ready=lambda one: None, counters=counters)
 
@@ -57,7 +56,7 @@ def say(connection: Connection, frame: bytes, *, passing: bool = False) -> None:
     connection.flush()
 
 
-def test_what_passes_is_spared_first(connection: Connection, peer: Peer, counters: Counter[str]) -> None:
+def test_what_passes_is_spared_first(connection: Connection, peer: Peer, counters: Counters) -> None:
     for _ in range(MAX_BACKLOG_FRAMES // 2 + 1):
         say(connection, b"entry")
     before = len(peer.waiting)
@@ -65,20 +64,20 @@ def test_what_passes_is_spared_first(connection: Connection, peer: Peer, counter
     assert len(peer.waiting) == before
     say(connection, b"entry")
     assert len(peer.waiting) == before + 1
-    assert counters == {"shed": 1}
+    assert counters == Counters(shed=1)
     del peer.waiting[:2]
     say(connection, b"typing", passing=True)
     assert peer.waiting[-1] == b"typing"
 
 
-def test_too_many_bytes_are_the_end(connection: Connection, peer: Peer, counters: Counter[str]) -> None:
+def test_too_many_bytes_are_the_end(connection: Connection, peer: Peer, counters: Counters) -> None:
     entry = b"x" * 4096
     for _ in range(MAX_BACKLOG_BYTES // len(entry) + 1):
         say(connection, entry)
     assert connection.open
     say(connection, entry)
     assert not connection.open
-    assert (peer.code, peer.waiting, counters["slow"]) == (4002, [], 1)
+    assert (peer.code, peer.waiting, counters.slow) == (4002, [], 1)
     say(connection, entry)
     assert peer.waiting == []
 
