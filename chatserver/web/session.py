@@ -65,7 +65,7 @@ class Session:
         self._recording: set[asyncio.Task[None]] = set()
         self._lines = Lines(self._begin, self._run, self._refuse)
         self._greeting = False
-        self._closed = False
+        self._closed = False  # by either side: nothing more is heard
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_SECONDS, self._close, close_codes.NO_HELLO, "no hello")
 
@@ -115,6 +115,7 @@ class Session:
         if self._connection:
             self._connection.too_slow()
         else:
+            self._closed = True
             self._transport.cut(close_codes.SLOW, "too slow")
 
     def on_closed(self) -> None:
@@ -268,6 +269,8 @@ class Session:
     async def _hello(self, command: commands.Hello) -> None:
         services = self._services
         greeting = await Greeting.of(services, command)
+        if self._closed:
+            return  # its device may have a newer connection by now
         person, self._site = greeting.person, greeting.site
         connection = Connection(
             self._transport,
@@ -473,6 +476,7 @@ class Session:
             self._transport.send(self._codec.encode(frame), binary=self._codec.binary)
 
     def _close(self, code: int, reason: str) -> None:
+        self._closed = True
         if self._connection:
             self._connection.close(code, reason)
             self._services.hub.remove(self._connection)
