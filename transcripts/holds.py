@@ -4,11 +4,11 @@ A hold is on one chat or on all chats of a customer. Placed and lifted in the ca
 record of who did it is written or fails with it. Lifted holds stay in the table.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -41,10 +41,29 @@ class Hold:
     placed_at: int
 
 
-def held() -> ColumnElement[bool]:
-    """Whether a row of `chats` is held, for the WHERE of a question."""
-    on = or_(_holds.ticket == _chats.ticket, _holds.customer_id == _chats.customer_id)
-    return select(_holds.id).where(_STANDING, on).correlate(schema.chats).exists()
+SamePeople = Callable[[AsyncConnection, Collection[str]], Awaitable[Collection[str]]]
+"""These customers, and whoever is the same person as one of them: a hold on one protects all."""
+
+
+async def each_alone(connection: AsyncConnection, customers: Collection[str]) -> Collection[str]:
+    """As far as the record knows, each customer is one person. Whoever keeps the customers may know better."""
+    return customers
+
+
+async def held(connection: AsyncConnection, same: SamePeople = each_alone) -> ColumnElement[bool]:
+    """Whether a row of `chats` is held, for the WHERE of a question on this connection."""
+    chat = select(_holds.id).where(_STANDING, _holds.ticket == _chats.ticket).correlate(schema.chats).exists()
+    return or_(chat, await held_customer(connection, _chats.customer_id, same))
+
+
+async def held_customer(
+    connection: AsyncConnection, customer: ColumnElement[str], same: SamePeople = each_alone
+) -> ColumnElement[bool]:
+    """Whether the customer in this column of the question is held."""
+    customers = select(_holds.customer_id).where(_STANDING, _holds.customer_id.is_not(None))
+    named = set(await connection.scalars(customers))
+    others = set(await same(connection, named)) - named if named else ()
+    return or_(customer.in_(customers), customer.in_(others))
 
 
 async def place(connection: AsyncConnection, on: HoldOn, *, reason: str, by: str, at: int) -> bool:
@@ -71,19 +90,25 @@ async def standing(connection: AsyncConnection, *, on: Collection[HoldOn] | None
     return [_hold(dict(row)) for row in rows.mappings()]
 
 
-async def check(connection: AsyncConnection, tickets: Sequence[int] = (), customers: Sequence[str] = ()) -> None:
+async def check(
+    connection: AsyncConnection,
+    tickets: Sequence[int] = (),
+    customers: Sequence[str] = (),
+    *,
+    same: SamePeople = each_alone,
+) -> None:
     """Nothing of these may be taken away while a hold stands. Called in the transaction that would do it.
 
     Raises:
         HeldError: names the first one held.
     """
-    question = select(_chats.ticket).where(_chats.ticket.in_(list(tickets)), held()).order_by(_chats.ticket).limit(1)
-    ticket = await connection.scalar(question)
+    question = select(_chats.ticket).where(_chats.ticket.in_(list(tickets)), await held(connection, same))
+    ticket = await connection.scalar(question.order_by(_chats.ticket).limit(1))
     if ticket is not None:
         raise HeldError(f"chat #{ticket} is on legal hold")
-    people = select(_holds.customer_id).where(_STANDING, _holds.customer_id.in_(list(customers))).limit(1)
-    if (customer := await connection.scalar(people)) is not None:
-        raise HeldError(f"customer {customer} is on legal hold")
+    for one in customers:
+        if await connection.scalar(select(await held_customer(connection, literal(one), same))):
+            raise HeldError(f"customer {one} is on legal hold")
 
 
 def _is(on: HoldOn) -> ColumnElement[bool]:

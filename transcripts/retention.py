@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from transcripts import schema
 from transcripts.erasure.rules import NOT_SAID
-from transcripts.holds import held
+from transcripts.holds import SamePeople, each_alone, held
 
 DAY_MS = 86_400_000
 MOST_DAYS = 36_500
@@ -68,11 +68,13 @@ async def remove_rule(connection: AsyncConnection, department: str | None, topic
     return (await connection.execute(delete(schema.retention).where(which))).rowcount > 0
 
 
-async def due(connection: AsyncConnection, now: int, *, after: int = 0, limit: int = 1000) -> list[Due]:
+async def due(
+    connection: AsyncConnection, now: int, *, after: int = 0, limit: int = 1000, same: SamePeople = each_alone
+) -> list[Due]:
     """Chats whose time is over at `now` (ms UTC) and that still say something, by ticket from `after` on."""
     days = _days(await rules(connection))
     question = (
-        select(_chats.ticket, _chats.department, _chats.topic, _chats.closed_at, days, held())
+        select(_chats.ticket, _chats.department, _chats.topic, _chats.closed_at, days, await held(connection, same))
         .where(_chats.ticket > after, _over(days, now), _says_something())
         .order_by(_chats.ticket)
         .limit(limit)
@@ -80,17 +82,19 @@ async def due(connection: AsyncConnection, now: int, *, after: int = 0, limit: i
     return [Due(*row) for row in await connection.execute(question)]
 
 
-async def expired(connection: AsyncConnection, now: int, *, limit: int) -> list[int]:
+async def expired(connection: AsyncConnection, now: int, *, limit: int, same: SamePeople = each_alone) -> list[int]:
     """Of the chats that are due, those that nobody holds, by ticket."""
     days = _days(await rules(connection))
-    question = select(_chats.ticket).where(_over(days, now), _says_something(), ~held())
+    question = select(_chats.ticket).where(_over(days, now), _says_something(), ~await held(connection, same))
     return list(await connection.scalars(question.order_by(_chats.ticket).limit(limit)))
 
 
-async def count_due(connection: AsyncConnection, now: int) -> list[tuple[str | None, str | None, int, int]]:
+async def count_due(
+    connection: AsyncConnection, now: int, *, same: SamePeople = each_alone
+) -> list[tuple[str | None, str | None, int, int]]:
     """(department, topic, how many go, how many stay because they are held), by department and topic."""
     days = _days(await rules(connection))
-    on_hold = func.sum(case((held(), 1), else_=0))
+    on_hold = func.sum(case((await held(connection, same), 1), else_=0))
     question = (
         select(_chats.department, _chats.topic, func.count() - on_hold, on_hold)
         .where(_over(days, now), _says_something())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.stores.same_person import kept_with
 from transcripts.database import read
 from transcripts.erasure import Eraser, Swept
 from transcripts.retention import expired
@@ -38,6 +39,6 @@ async def apply_retention(
         ErasureError, StoreUnavailableError, UnavailableError: as `Eraser.sweep`; the next run goes on where this ended.
     """
     async with read(engine) as connection:
-        tickets = await expired(connection, now, limit=most)
+        tickets = await expired(connection, now, limit=most, same=kept_with)
     swept = await eraser.sweep(tickets, on_progress=on_progress)
     return Applied(swept.certificate, swept.left, more=len(tickets) == most)

@@ -27,7 +27,7 @@ from chatserver.stores.audit import keeps_certificates
 from chatserver.stores.chats import Chats
 from chatserver.stores.directory import Directory
 from chatserver.stores.erasing import ALL_RULES, LiveChats, subject_of_customer
-from chatserver.stores.same_person import Perhaps, perhaps
+from chatserver.stores.same_person import Perhaps, kept_with, perhaps
 from transcripts.database import read
 from transcripts.erasure import Certificate, Eraser, Plan, Subject
 from transcripts.seal import Sealer, SealKey
@@ -75,7 +75,7 @@ async def _erase(
                 raise ConfigError(f"{ticket} is no ticket number")
             subject = Subject(tickets=(number,), entries=entries)
         if dry_run:
-            _tell(await Eraser(engine, _sealer(engine, settings), rules=ALL_RULES).plan(subject))
+            _tell(await _eraser(engine, settings, None, action="erase").plan(subject))
             tell_of(others, command="erase --customer {}")
             return
         async with _live(engine, settings) as live:
@@ -107,6 +107,7 @@ def _eraser(engine: AsyncEngine, settings: Settings, live: _Live | None, *, acti
         rules=ALL_RULES,
         places=[live.chats] if live else [],
         keep=keeps_certificates(actor="command line", action=action),
+        same=kept_with,
     )
 
 
@@ -124,7 +125,7 @@ def tell_of(others: Sequence[Perhaps], *, command: str) -> None:
         chats = f"{one.chats} chat{'' if one.chats == 1 else 's'}"
         click.echo(
             f"chatserver: customer {one.customer_id} ({one.why}; {chats}) was left out. "
-            f"If it is the same person: chatserver transcripts {command.format(one.customer_id)}",
+            f"If it is the same person: chatserver transcripts {command.replace('{}', one.customer_id)}",
             err=True,
         )
     if len(others) > _TOLD:

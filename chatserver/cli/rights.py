@@ -5,6 +5,7 @@ takes along.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from chatserver.errors import ConfigError, NotFoundError
 from chatserver.logs import configure
 from chatserver.stores import audit
 from chatserver.stores.migrate import DEFAULT_SITE
-from chatserver.stores.same_person import perhaps, taken_with
+from chatserver.stores.same_person import kept_with, perhaps, taken_with
 from chatserver.stores.schema import customers
 from transcripts import retention as keeping
 from transcripts.database import read, write
@@ -88,7 +89,12 @@ def hold_set(ticket: str | None, customer: str | None, reason: str, data: Path |
     async def run(engine: AsyncEngine) -> None:
         on = await _held_by(engine, ticket, customer)
         done = await place_hold(engine, on, reason=reason, actor=OPERATOR)
-        click.echo(f"{_first_upper(on)} is held." if done else f"{_first_upper(on)} was held already.")
+        async with read(engine) as connection:
+            people = [] if on.customer_id is None else sorted(await kept_with(connection, [on.customer_id]))
+            others = await perhaps(connection, people)
+        held = "is held" if done else "was held already"
+        click.echo(f"{_first_upper(on)} {held}{_along(on, people)}.")
+        tell_of(others, command=f"hold set --customer {{}} --reason {shlex.quote(reason)}")
 
     _run(run, data)
 
@@ -118,20 +124,24 @@ def hold_list(as_json_lines: bool, data: Path | None) -> None:
 
     async def run(engine: AsyncEngine) -> None:
         async with read(engine) as connection:
-            found = await standing(connection)
-        for one in found:
+            found = [
+                (one, sorted(await kept_with(connection, [one.on.customer_id] if one.on.customer_id else [])))
+                for one in await standing(connection)
+            ]
+        for one, people in found:
             if as_json_lines:
                 _json(
                     {
                         "ticket": one.on.ticket,
                         "customer": one.on.customer_id,
+                        "along": [id_ for id_ in people if id_ != one.on.customer_id],
                         "reason": one.reason,
                         "placed_by": one.placed_by,
                         "placed_at": one.placed_at,
                     }
                 )
             else:
-                click.echo(f"{one.on}  since {_day(one.placed_at)}  {one.reason}")
+                click.echo(f"{one.on}{_along(one.on, people)}  since {_day(one.placed_at)}  {one.reason}")
 
     _run(run, data)
 
@@ -207,12 +217,12 @@ def preview(
         async with read(engine) as connection:
             if listed:
                 after = 0
-                while page := await keeping.due(connection, now, after=after):
+                while page := await keeping.due(connection, now, after=after, same=kept_with):
                     for one in page:
                         _show_due(one, as_json_lines)
                     after = page[-1].ticket
                 return
-            rules, counts = await keeping.rules(connection), await keeping.count_due(connection, now)
+            rules, counts = await keeping.rules(connection), await keeping.count_due(connection, now, same=kept_with)
         if as_json_lines:
             for rule in rules:
                 _json({"rule": {"department": rule.department, "topic": rule.topic, "days": rule.days}})
@@ -245,7 +255,7 @@ def retention_apply(yes: bool, data: Path | None) -> None:
     async def run(engine: AsyncEngine) -> None:
         now = now_ms()
         async with read(engine) as connection:
-            counts = await keeping.count_due(connection, now)
+            counts = await keeping.count_due(connection, now, same=kept_with)
         if not yes:
             _ask(counts)
         async with open_eraser(engine, settings, action="retention_applied") as eraser:
@@ -379,6 +389,11 @@ def _about(department: str | None, topic: str | None) -> str:
 def _told(rule: keeping.Rule) -> str:
     kept = "for ever" if rule.days is None else f"for {rule.days} days"
     return f"{_about(rule.department, rule.topic)}: kept {kept}"
+
+
+def _along(on: HoldOn, people: Sequence[str]) -> str:
+    others = [one for one in people if one != on.customer_id]
+    return f", and with them {', '.join(others)}" if others else ""
 
 
 def _first_upper(on: HoldOn) -> str:

@@ -15,7 +15,7 @@ from transcripts.database import write
 from transcripts.migrate import Migrations
 
 VERSION_TABLE = "chatserver_version"
-HEAD = "chatserver_0002"  # the newest file in migrations/versions; a test compares them
+HEAD = "chatserver_0003"  # the newest file in migrations/versions; a test compares them
 FIRST_TICKET_COUNTER = 10_000
 DEFAULT_SITE = "default"
 DEFAULT_DEPARTMENT = "support"

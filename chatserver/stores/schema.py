@@ -7,7 +7,7 @@ that the first migration is the whole data model and later ones stay small.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, UniqueConstraint, text
 
 from transcripts.columns import Text
 
@@ -16,6 +16,10 @@ metadata = MetaData()
 
 def _time(name: str, *, nullable: bool = True) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def _index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 sites = Table(
@@ -53,6 +57,9 @@ customers = Table(
     _time("created_at", nullable=False),
     _time("erased_at"),
     UniqueConstraint("site", "external_id", name="customers_external_id"),
+    # Few are in them: whether a hold protects a chat is asked for each chat that goes.
+    _index("customers_merged", "merged_into", where="merged_into IS NOT NULL"),
+    _index("customers_verified_address", "email", where="email_verified_at IS NOT NULL"),
 )
 
 agents = Table(

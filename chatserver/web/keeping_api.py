@@ -13,6 +13,7 @@ from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.clock import now_ms
 from chatserver.errors import ForbiddenError, InvalidCommandError, NotFoundError
 from chatserver.model.person import Person
+from chatserver.stores.same_person import kept_with
 from chatserver.web.auth import signed_in_agent
 from chatserver.web.requests import check_same_origin, read_body
 from chatserver.web.services import Services
@@ -65,11 +66,20 @@ class KeepingApi:
         await self._supervisor(request)
         async with read(self._services.store.engine) as connection:
             found = await standing(connection)
+            along = {
+                one: sorted(await kept_with(connection, [one]) - {one})
+                for one in (hold.on.customer_id for hold in found)
+                if one is not None
+            }
         names = await self._services.directory.agent_names({one.placed_by for one in found})
         return _json(
             {
                 "holds": [
-                    ({"ticket": one.on.ticket} if one.on.ticket is not None else {"customer": one.on.customer_id})
+                    (
+                        {"ticket": one.on.ticket}
+                        if one.on.customer_id is None
+                        else {"customer": one.on.customer_id, "along": along[one.on.customer_id]}
+                    )
                     | {
                         "reason": one.reason,
                         "placed_by": names.get(one.placed_by, one.placed_by),
@@ -87,7 +97,8 @@ class KeepingApi:
         if not (days.isascii() and days.isdigit() and len(days) <= 5 and int(days) <= MOST_DAYS):
             raise InvalidCommandError(f"days has to be a number from 0 to {MOST_DAYS}.")
         async with read(self._services.store.engine) as connection:
-            found, counts = await rules(connection), await count_due(connection, now_ms() + int(days) * DAY_MS)
+            then = now_ms() + int(days) * DAY_MS
+            found, counts = await rules(connection), await count_due(connection, then, same=kept_with)
         return _json(
             {
                 "rules": [{"department": one.department, "topic": one.topic, "days": one.days} for one in found],

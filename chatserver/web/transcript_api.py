@@ -18,6 +18,7 @@ from chatserver.clock import now_ms
 from chatserver.errors import InvalidCommandError, NotFoundError, UnauthenticatedError
 from chatserver.model.person import Person
 from chatserver.stores.history import frame_of_entry
+from chatserver.stores.same_person import kept_with
 from chatserver.web.auth import signed_in_agent
 from chatserver.web.requests import address_prefix, bearer, check_same_origin, read_body
 from chatserver.web.searching import department_fields, search
@@ -198,7 +199,8 @@ class TranscriptApi:
             customer["name"] = chat.customer_name or customer.get("name")
             customer["email"] = chat.customer_email or customer.get("email")
             async with read(services.store.engine) as connection:
-                on = (HoldOn(ticket=chat.ticket), HoldOn(customer_id=chat.customer_id))
+                people = sorted(await kept_with(connection, [chat.customer_id]))
+                on = (HoldOn(ticket=chat.ticket), *(HoldOn(customer_id=one) for one in people))
                 shown["holds"] = [
                     {"reason": one.reason, "at": one.placed_at} for one in await standing(connection, on=on)
                 ]

@@ -26,6 +26,7 @@ from chatserver.stores.erasing import ALL_RULES, LiveChats
 from chatserver.stores.presence import Presence
 from chatserver.stores.queue import Queue
 from chatserver.stores.reports import Reports
+from chatserver.stores.same_person import kept_with
 from chatserver.worker import alarm, auditor, checkpointer, expirer, finaliser, indexer, persister, reconciler, sweeper
 from chatserver.worker.leases import RENEW_SECONDS, Leases
 from transcripts.database import open_database
@@ -87,6 +88,7 @@ class Worker:
             rules=ALL_RULES,
             places=[LiveChats(chats, redis_url)],
             keep=keeps_certificates(actor="worker", action="retention_applied"),
+            same=kept_with,
         )
         self._expirer = expirer.Expirer(self._engine, eraser, self._leases, at=settings.retention_at)
         process, reports = figures.Process("worker"), Reports(self._link)

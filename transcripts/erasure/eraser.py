@@ -24,6 +24,7 @@ from transcripts.erasure.database import database_files, holds
 from transcripts.erasure.places import Look, Place
 from transcripts.erasure.rules import ENTRIES, RECORD, Rule, Subject, samples_of
 from transcripts.errors import ErasureError, HoleError
+from transcripts.holds import SamePeople, each_alone
 from transcripts.holds import check as check_holds
 from transcripts.ids import new_id
 from transcripts.seal import Sealer
@@ -83,11 +84,13 @@ class Eraser:
         rules: Sequence[Rule] = RECORD,
         places: Sequence[Place] = (),
         keep: Keep = _with_the_caller,
+        same: SamePeople = each_alone,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._engine, self._sealer, self._search = engine, sealer, Search(engine)
         self._rules, self._keep, self._now = tuple(rules), keep, now
         self._places = (database_files(engine, self._rules), *places)
+        self._same = same
 
     async def plan(self, subject: Subject) -> Plan:
         """What would be erased; changes nothing.
@@ -97,7 +100,7 @@ class Eraser:
             HeldError: a chat or a customer on legal hold.
         """
         async with read(self._engine) as connection:
-            await check_holds(connection, subject.tickets, subject.customers)
+            await check_holds(connection, subject.tickets, subject.customers, same=self._same)
             for ticket in subject.tickets:
                 await _ended(connection, ticket)
             await _all_there(connection, subject)
@@ -217,7 +220,9 @@ class Eraser:
         (ticket,) = alone.tickets
         async with write(self._engine) as connection:
             chat = await _ended(connection, ticket, lock=True)
-            await check_holds(connection, (ticket,))  # once more: it may have been placed since we looked
+            await check_holds(
+                connection, (ticket,), same=self._same
+            )  # once more: it may have been placed since we looked
             bodies = await _bodies(connection, alone, ticket)
             if bodies:
                 entries = _redacted(chat, bodies, self._now())
@@ -235,7 +240,7 @@ class Eraser:
 
     async def _erase_people(self, people: Subject) -> dict[str, int]:
         async with write(self._engine) as connection:
-            await check_holds(connection, customers=people.customers)
+            await check_holds(connection, customers=people.customers, same=self._same)
             return await self._apply(connection, people)
 
     async def _apply(self, connection: AsyncConnection, subject: Subject) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """What must stay and what goes after a time: legal holds and retention."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 from record_factories import CUSTOMER, OTHER_TICKET, START, TICKET, make_chat
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import holds, retention, schema
 from transcripts.database import read, write
@@ -199,6 +200,33 @@ async def test_a_customer_who_is_held_is_kept_without_any_chat(engine: AsyncEngi
         await holds.check(connection, customers=["somebody-else"])
         with pytest.raises(HeldError, match=CUSTOMER):
             await holds.check(connection, customers=["somebody-else", CUSTOMER])
+
+
+async def test_a_hold_protects_whoever_is_the_same_person(engine: AsyncEngine, store: Store) -> None:
+    """Who that is, is asked each time, and only where a customer is held."""
+    await keep(store, TICKET)
+    await keep(store, OTHER_TICKET, customer_id="also-mia")
+    await rule(engine, None, None, 1)
+    asked: list[set[str]] = []
+
+    async def same(connection: AsyncConnection, customers: Collection[str]) -> Collection[str]:
+        asked.append(set(customers))
+        return {*customers, "also-mia"} if CUSTOMER in customers else customers
+
+    now = START + 2 * DAY_MS
+    eraser = Eraser(engine, Sealer(engine, SealKey.from_bytes(bytes(32))), same=same)
+    async with read(engine) as connection:
+        assert await retention.expired(connection, now, limit=9, same=same) == [TICKET, OTHER_TICKET]
+    await eraser.plan(Subject((OTHER_TICKET,), customers=("also-mia",)))
+    assert asked == []
+    await hold(engine, PERSON)
+    for subject in (Subject((OTHER_TICKET,)), Subject(customers=("also-mia",))):
+        with pytest.raises(HeldError):
+            await eraser.erase(subject)
+    async with read(engine) as connection:
+        assert await retention.expired(connection, now, limit=9, same=same) == []
+        assert await retention.expired(connection, now, limit=9) == [OTHER_TICKET]
+    assert set(map(frozenset, asked)) == {frozenset((CUSTOMER,))}
 
 
 async def test_two_holds_on_a_chat_are_lifted_one_by_one(engine: AsyncEngine, store: Store) -> None:
