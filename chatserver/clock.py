@@ -1,6 +1,6 @@
 """The one place that asks the machine for the time of day.
 
-Leases, deadlines and the order of entries never use it: those use Redis' TIME inside scripts, and `seq`.
+Leases, deadlines and entries never use it: those use Redis' clock, and the order of entries is that of `seq`.
 """
 
 import time

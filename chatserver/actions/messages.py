@@ -200,9 +200,8 @@ class _Said:
     def send(self, link: Link) -> None:
         command, voice = self.command, self._voice
         shard = link.by_tag[voice.tag]
-        shard.send_packed(
-            voice.message(self._entry_id, command.n, self._text, command.gen, shard.replid), self._replied
-        )
+        packed = voice.message(self._entry_id, command.n, self._text, command.gen, shard.replid, shard.now_ms())
+        shard.send_packed(packed, self._replied)
 
     def draft(self) -> Draft:
         return self._voice.draft(self._entry_id, self.command.n, self._text, self.command.gen)

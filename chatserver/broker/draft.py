@@ -20,7 +20,7 @@ from chatserver.broker.wire import bulks
 from chatserver.model.chat import OPEN_STATES
 from chatserver.model.person import Participant
 
-_PARTS: Final = 20  # number of keys, 4 keys, 15 arguments
+_PARTS: Final = 21  # number of keys, 4 keys, 16 arguments
 _SAID_RIGHT: Final = "post"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,8 +68,10 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
             )
         )
 
-    def send(self, origin: bytes, replid: bytes) -> tuple[int, bytes]:
-        """How many parts follow a script's name for `send.lua`, and those parts, packed."""
+    def send(self, origin: bytes, replid: bytes, at: int) -> tuple[int, bytes]:
+        """How many parts follow a script's name for `send.lua`, and those parts, packed; `at` is what Redis' clock
+        shows, as far as we know.
+        """
         head, body = self.parts()
         rating = self.data.get("rating") if self.data else None
         packed = _beginning(
@@ -85,7 +87,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
             fence=self._fence(),
             head=head,
         )
-        packed += bulks((self.n, body_hash(self.kind, self.text, rating), body))
+        packed += bulks((self.n, body_hash(self.kind, self.text, rating), at, body))
         if self.sets:
             packed += bulks(tuple(part for pair in self.sets for part in pair))
         return _PARTS + 2 * len(self.sets), packed
@@ -194,16 +196,18 @@ class Voice:
         self._for: tuple[bytes, int | None] | None = None
         self._beginning = b""
 
-    def message(self, entry_id: str, n: int, text: str, gen: int | None, replid: bytes) -> bytes:
+    def message(self, entry_id: str, n: int, text: str, gen: int | None, replid: bytes, at: int) -> bytes:
         """The whole command for a message of which nothing was masked or asked to be kept."""
         if self._for != (replid, gen):
             self._begin(replid, gen)
-        number, said, count = b"%d" % n, _encode(text), _encode(n)
-        return b"%b$%d\r\n%b\r\n$4\r\n%b\r\n$%d\r\n\xa8entry_id\xd9$%b%b%b%b%b\r\n" % (
+        number, time, said, count = b"%d" % n, b"%d" % at, _encode(text), _encode(n)
+        return b"%b$%d\r\n%b\r\n$4\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n\xa8entry_id\xd9$%b%b%b%b%b\r\n" % (
             self._beginning,
             len(number),
             number,
             zlib.crc32(b"\0", zlib.crc32(text.encode(), _MESSAGE)).to_bytes(4, "big"),
+            len(time),
+            time,
             self._size + len(said) + len(count),
             entry_id.encode(),
             self._before,

@@ -77,7 +77,7 @@ class ChatLog:
         shard = self.link.shard_of(draft.ticket)
         shard.run_packed(
             "close" if draft.kind == "closed" else "send",
-            *draft.send(origin, shard.replid),
+            *draft.send(origin, shard.replid, shard.now_ms()),
             partial(_answered, done, draft.entry_id),
         )
 

@@ -46,6 +46,8 @@ class Shard(Asking):
         # Sends one command that is packed already; a script that Redis has forgotten is not sent as a whole.
         self.send_packed: Callable[[bytes, Done], None] = self._commands.send
         self._pushes = Wire(address, "pushes", on_reply=self._pushed)
+        # What its clock shows, ms UTC; 0: not known (`RedisClock`).
+        self.now_ms: Callable[[], int] = self._commands.clock.now_ms
         self._commands.on_doubt = self._pushes.on_doubt = on_doubt
         self._pushes.on_ready = self._subscribe_all
 

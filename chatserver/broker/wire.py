@@ -16,6 +16,7 @@ import structlog
 
 from chatserver.broker.address import Address
 from chatserver.broker.breaker import Breaker, unavailable
+from chatserver.broker.redis_clock import RedisClock
 from chatserver.errors import ConfigError
 
 Done = Callable[[Any], None]
@@ -27,6 +28,7 @@ MAX_UNSENT_BYTES = 16 * 2**20  # of them that it has not even taken off the conn
 PIECE_BYTES = 8 * 1024
 LOOK_SECONDS = 0.25
 SILENT_SECONDS = 5.0  # a command older than this: the connection is half open or Redis hangs
+ASK_SECONDS = 1.0  # whether it is there, and what its clock shows
 BACKOFF_SECONDS = 0.05, 2.0  # a deaf minute is worse than a busy log (some clients sleep up to 60 s)
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ pack: Any = hiredis.pack_command  # its stub knows only tuples of one
 _ReplyError = hiredis.ReplyError
 _ELSEWHERE = "MOVED", "CLUSTERDOWN"
 _PING: bytes = pack((b"PING",))
+_TIME: bytes = pack((b"TIME",))
 
 
 class Wire(asyncio.Protocol):
@@ -50,6 +53,7 @@ class Wire(asyncio.Protocol):
         self.on_doubt: Callable[[], None] = lambda: None  # what is asked of this server may be another's now
         self.up = False
         self.replid = b""  # of the Redis at the other end
+        self.clock = RedisClock()  # that Redis', on a connection for commands
         self.breaker = Breaker(name, lambda done: self._send(_PING, done))
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader()
@@ -58,7 +62,7 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[tuple[Done, float]] = deque()
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
-        self._heard_at = self._pinged_at = self._looked_at = 0.0
+        self._heard_at = self._asked_at = self._looked_at = 0.0
 
     async def start(self) -> None:
         """Connects, and from then on again and again.
@@ -168,6 +172,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
+        self.clock.forget()
         self.breaker.lost()
         self._transport = None
         self._out.clear()
@@ -203,6 +208,7 @@ class Wire(asyncio.Protocol):
         self.up = True
         self._heard_at = self._looked_at = loop.time()
         self.breaker.connected()
+        self._ask(loop.time())
         self.on_ready()
 
     async def _greet(self) -> None:
@@ -256,17 +262,23 @@ class Wire(asyncio.Protocol):
         away, self._looked_at = now - self._looked_at > 2 * LOOK_SECONDS, now
         if away or not self.up or not self._transport:
             return
+        if now - self._asked_at >= ASK_SECONDS:
+            self._ask(now)
         if self.on_reply:
-            if now - self._pinged_at >= 1.0:
-                # Nobody waits for a reply here: only an answer to PING tells a quiet connection from a dead one.
-                self._pinged_at = now
-                self._send(_PING, None)
             silent = now - self._heard_at
         else:
             silent = now - self._waiting[0][1] if self._waiting else 0.0
             self.breaker.look(silent, len(self._waiting))
         if silent > SILENT_SECONDS:
             self._transport.abort()
+
+    def _ask(self, now: float) -> None:
+        self._asked_at = now
+        if self.on_reply:
+            # Nobody waits for a reply here: only an answer to PING tells a quiet connection from a dead one.
+            self._send(_PING, None)
+        else:
+            self._send(_TIME, self.clock.asking())
 
 
 def _reason(exc: OSError) -> str:

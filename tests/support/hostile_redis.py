@@ -43,6 +43,8 @@ def well_said(command: Command) -> bytes:
             return bulk(command[1])
         case b"PING":
             return b"+PONG\r\n"
+        case b"TIME":
+            return array(bulk(b"1790000000"), bulk(b"250000"))
     return b"+OK\r\n"
 
 

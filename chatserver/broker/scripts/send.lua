@@ -2,9 +2,10 @@
 -- KEYS meta stream dirty fin
 -- ARGV 1 ticket  2 channel  3 replid  4 field of the person ('p:…')  5 participant  6 field of the device's window ('w:…')
 --      7 right (' post')  8 states  9 audience  10 kind and origin of what is published
---      11 gen ('-': not a matter of the owner's)  12 head  13 n  14 hash of the body (4 bytes)  15 body
---      16… fields of meta to set ('@at' is the entry's time)
+--      11 gen ('-': not a matter of the owner's)  12 head  13 n  14 hash of the body (4 bytes)
+--      15 what the hub takes Redis' clock to show  16 body  17… fields of meta to set ('@at' is the entry's time)
 -- -> the event's numbers, as they stand in it | {'dup', seq, event?} | {'missing'} (or not compared with SQL since Redis began a new history) | {'not_found'} | {'chat_closed'} | {'stale_gen'} | {'gap', last} | {'conflict'}
+local TRUSTED_MS = 10000   -- a hub's time is taken when it is not further than this from the chat's last entry
 local meta, window, gen, n, hash = KEYS[1], ARGV[6], ARGV[11], tonumber(ARGV[13]), ARGV[14]
 local m = redis.call('HMGET', meta, 'state', 'epoch', 'seq', 'pub', 'at', 'gen', 'owner', 'dirty', ARGV[4], window, 'replid')
 if m[11] ~= ARGV[3] then return {'missing'} end
@@ -19,10 +20,17 @@ if gen ~= '-' then
   if (gen ~= '' or owns) and gen ~= m[6] or owns and m[7] ~= ARGV[5] then return {'stale_gen'} end
 end
 
-local number, epoch, prev, at = m[3] + 1, tonumber(m[2]), tonumber(m[4]), entry_time(m[5])
--- As text once: Redis prints each number that it is given as a double, with 17 digits.
-local seq, time = string.format('%d', number), string.format('%d', at)
-local event, numbers = finish(ARGV[12], epoch, number, prev, at, ARGV[15])
+-- As text, too: Redis prints each number that it is given as a double, with 17 digits.
+local at, time, given = tonumber(m[5]), m[5], tonumber(ARGV[15])
+if given < at - TRUSTED_MS or given > at + TRUSTED_MS then
+  at = entry_time(at)
+  time = string.format('%d', at)
+elseif given > at then
+  at, time = given, ARGV[15]
+end
+local number, epoch, prev = m[3] + 1, tonumber(m[2]), tonumber(m[4])
+local seq = string.format('%d', number)
+local event, numbers = finish(ARGV[12], epoch, number, prev, at, ARGV[16])
 redis.call('XADD', KEYS[2], seq .. '-0', 'd', event)
 local pushed = window_push(m[10], n, number, hash)
 if ARGV[9] == 'all' then
@@ -35,7 +43,7 @@ if m[8] ~= '1' then
   redis.call('HSET', meta, 'dirty', '1')
 end
 local state = m[1]
-for i = 16, #ARGV, 2 do
+for i = 17, #ARGV, 2 do
   redis.call('HSET', meta, ARGV[i], ARGV[i + 1] == '@at' and time or ARGV[i + 1])
   if ARGV[i] == 'state' then state = ARGV[i + 1] end
 end

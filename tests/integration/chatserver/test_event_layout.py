@@ -1,5 +1,7 @@
 """The bytes of an entry: what the script makes and what comes back from SQL are the same, and the offsets hold."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import msgpack
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 PERSON, EPOCH = new_id(), 4_294_967_295
 TICKETS = iter(range(6_000_000, 6_001_000))
+TRUSTED_MS = 10_000  # of send.lua
 
 
 @pytest.fixture
@@ -59,8 +62,6 @@ async def begin(log: ChatLog) -> tuple[int, Draft, Draft]:
 
 
 async def send(log: ChatLog, one: Draft) -> Accepted:
-    import asyncio
-
     future: asyncio.Future[Accepted | ChatError] = asyncio.get_running_loop().create_future()
     log.send(one, bytes(8), future.set_result)
     answer = await future
@@ -117,6 +118,33 @@ async def test_time_never_goes_back(log: ChatLog) -> None:
     await log.link.call("HSET", chat_key(ticket, b":m"), "at", future)
     assert (await send(log, draft(ticket, 2, text="later"))).at == future
     assert (await send(log, draft(ticket, 3, text="later still"))).at == future
+
+
+async def test_time_is_what_the_hub_says_only_near_the_last_entrys(log: ChatLog) -> None:
+    """However wrong a hub's idea of Redis' clock is: twenty chats of ten messages."""
+    chance = random.Random(20)
+    for _ in range(20):
+        ticket, _, _ = await begin(log)
+        shard = log.link.shard_of(ticket)
+        last = (await send(log, draft(ticket, 2))).at
+        for n in range(3, 12):
+            off = chance.choice([0, chance.randint(0, 20), TRUSTED_MS, TRUSTED_MS + 1, 3_600_000, 2**45])
+            said = max(0, last + chance.choice([-1, 1]) * off)
+            began = await now_ms(log)
+            reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            shard.run_packed("send", *draft(ticket, n).send(bytes(8), shard.replid, said), reply.set_result)
+            at = events.numbers_of(await reply)[3]
+            if abs(said - last) <= TRUSTED_MS:
+                assert at == max(last, said)
+            else:
+                assert max(last, began) <= at <= max(last, await now_ms(log))
+            last = at
+
+
+async def now_ms(log: ChatLog) -> int:
+    """By Redis' clock."""
+    seconds, micros = await log.link.call("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 async def test_answer_of_a_retry_is_the_first_answer(log: ChatLog) -> None:

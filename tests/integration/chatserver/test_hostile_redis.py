@@ -204,6 +204,19 @@ async def test_script_that_is_not_known_is_sent_whole_once(redis: HostileRedis) 
     assert asked[1] == (b"EVAL", script("page").source, *asked[0][2:])
 
 
+async def test_what_the_clock_of_one_redis_shows_is_nothing_to_the_next(redis: HostileRedis) -> None:
+    async with surviving(redis) as link:
+        (shard,) = link.shards
+        await until(lambda: shard.now_ms() >= 1_790_000_000_250)
+        redis.says = only(lambda _: b"-ERR who am I\r\n", b"TIME")
+        redis.cut()
+        before = redis.connections
+        await until(lambda: redis.connections > before + 1 and link.ready)
+        assert shard.now_ms() == 0
+        redis.behave()
+        await until(lambda: shard.now_ms() >= 1_790_000_000_250)
+
+
 async def test_greeting_that_is_refused_names_the_reason_and_is_repeated_later(redis: HostileRedis) -> None:
     secret = redis.url.replace("unix://", "unix://chat:hunter2@")
     redis.says = only(lambda _: b"-WRONGPASS invalid username-password pair\r\n", b"AUTH")

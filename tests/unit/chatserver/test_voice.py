@@ -29,16 +29,17 @@ def parts(packed: bytes) -> list[bytes]:
     ticket=some.integers(1, 2**53 - 1),
     name=some.none() | TEXTS,
     said=some.lists(some.tuples(NUMBERS, TEXTS, some.none() | NUMBERS), min_size=1, max_size=4),
+    at=some.integers(0, 2**45),
     replids=some.lists(some.binary(min_size=40, max_size=40), min_size=1, max_size=2),
 )
 def test_a_voice_says_what_the_draft_says(
-    ticket: int, name: str | None, said: list[tuple[int, str, int | None]], replids: list[bytes]
+    ticket: int, name: str | None, said: list[tuple[int, str, int | None]], at: int, replids: list[bytes]
 ) -> None:
     me = Participant("k" * 16, new_id(), "customer", CUSTOMER_RIGHTS, name)
     voice, origin = Voice(ticket, me, "d" * 22, b"12345678"), b"12345678"
     for n, text, gen in said:
         for replid in replids:  # another history of Redis' data began
             entry_id = new_id()
-            count, packed = voice.draft(entry_id, n, text, gen).send(origin, replid)
+            count, packed = voice.draft(entry_id, n, text, gen).send(origin, replid, at)
             expected = parts(script("send").by_name(count) + packed)
-            assert parts(voice.message(entry_id, n, text, gen, replid)) == expected
+            assert parts(voice.message(entry_id, n, text, gen, replid, at)) == expected
