@@ -8,6 +8,7 @@ port.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
@@ -49,16 +50,11 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the port is taken, or the address is not ours.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     deadline = time.monotonic() + BIND_SECONDS
     while True:
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
-            listener.listen(4096)
+            return _listen(host, port)
         except OSError as exc:
-            listener.close()
             if exc.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 why = (
                     "is taken by another program"
@@ -69,9 +65,46 @@ def bind(host: str, port: int) -> socket.socket:
             time.sleep(0.1)
         except OverflowError as exc:
             raise ConfigError(f"{port} is not a port") from exc
-        else:
-            listener.set_inheritable(True)
-            return listener
+
+
+def bind_group(host: str, port: int, count: int) -> list[socket.socket]:
+    """A listening socket for each of so many processes, all at one port: the kernel deals connections out evenly.
+
+    Processes with one socket between them would race for each connection, and who is busy anyway wins (2:1 measured).
+
+    Raises:
+        ConfigError: the port is taken, or the address is not ours.
+    """
+    first = bind(host, port)
+    if count == 1 or not sys.platform.startswith("linux"):  # elsewhere all connections go to one socket of a group
+        return [first] * count
+    with first:
+        # It was bound alone: two servers that share a port in silence cannot happen. While it stands, no other does.
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return [_listen(host, first.getsockname()[1], shared=True) for _ in range(count)]
+
+
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        listener.listen(4096)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _leave_group(listener: socket.socket) -> None:
+    """Has the kernel give new connections to the others of the group, whoever has this socket open, and resets those
+    that wait. The port stays ours, and `listen` brings it back. A socket without others keeps what it has.
+    """
+    if listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+        with contextlib.suppress(OSError):  # it has left already
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def serve_web(
@@ -81,7 +114,7 @@ def serve_web(
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
+            await super().startup(sockets)  # listens at the end of it
             if not self.should_exit:
                 look_seldom()
                 ready()
@@ -101,6 +134,10 @@ def serve_web(
             # Ours first, while the listener is open: uvicorn would close every socket at once with 1012.
             await app.drain()
             await self._close_handshakes()
+            # The parent has the socket, too: closed here only, it would go on taking connections that nobody answers.
+            for server in self.servers:
+                server.close()
+            _leave_group(own)
             await super().shutdown(sockets)
 
         async def _close_handshakes(self) -> None:
@@ -124,7 +161,8 @@ def serve_web(
     )
     server = Server(config)
     signal.signal(NOW, server.hurry)
-    server.run(sockets=[listener])
+    with listener.dup() as own:  # uvicorn closes the one it gets
+        server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
 
@@ -156,9 +194,11 @@ class _Child:
     name: str
     run: Callable[[Callable[[], None]], None]
     last: bool
-    pid: int = 0
+    listener: socket.socket | None
+    pid: int = 0  # while there is none
     started_at: float = 0.0
     ready: bool = False
+    has_worked: bool = False
 
 
 @dataclass
@@ -173,9 +213,18 @@ class Processes:
         self._life_read, self._life_write = os.pipe()  # the write end is open as long as the parent lives
         self._ready_read, self._ready_write = os.pipe()
 
-    def add(self, name: str, run: Callable[[Callable[[], None]], None], *, last: bool = False) -> None:
-        """A child to run; `run(ready)` calls `ready` when it works. One that is `last` goes when the others have."""
-        self.children.append(_Child(name, run, last))
+    def add(
+        self,
+        name: str,
+        run: Callable[[Callable[[], None]], None],
+        *,
+        last: bool = False,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """A child to run; `run(ready)` calls `ready` when it works. One that is `last` goes when the others have. Of
+        the listeners, which stay open here, it gets its own.
+        """
+        self.children.append(_Child(name, run, last, listener))
 
     def run(self, *, on_ready: Callable[[], None], each_second: Callable[[], None]) -> int:
         """Starts the children and looks after them until SIGTERM or SIGINT; the exit code."""
@@ -186,13 +235,13 @@ class Processes:
         told = False
         os.set_blocking(self._ready_read, False)
         while not self._told_to_stop:
-            self._reap()
-            if not told and self._all_ready():
-                told = True
-                on_ready()
-            if not told and any(child.pid == -1 for child in self.children):
+            self._hear()
+            if not self._look_after_all():
                 self._end_all()
                 return 1
+            if not told and all(child.ready for child in self.children):
+                told = True
+                on_ready()
             time.sleep(0.05 if not told else 0.2)
             each_second()
         self._end_all()
@@ -201,13 +250,11 @@ class Processes:
     def _stop(self, number: int, frame: object) -> None:
         self._told_to_stop += 1
 
-    def _all_ready(self) -> bool:
-        try:
+    def _hear(self) -> None:
+        """Who says to be ready."""
+        with contextlib.suppress(BlockingIOError):
             for byte in os.read(self._ready_read, 4096):
-                self.children[byte].ready = True
-        except BlockingIOError:
-            pass
-        return all(child.ready for child in self.children)
+                self.children[byte].ready = self.children[byte].has_worked = True
 
     def _start(self, child: _Child) -> None:
         index = self.children.index(child)
@@ -223,6 +270,9 @@ class Processes:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
             signal.signal(NOW, signal.SIG_IGN)
             os.close(self._life_write)
+            for other in self.children:
+                if other.listener is not child.listener and other.listener:
+                    other.listener.close()
             _end_with(self._life_read)
             child.run(lambda: _tell(self._ready_write, index))
             code = 0
@@ -238,36 +288,49 @@ class Processes:
             sys.stderr.flush()
             os._exit(code)
 
-    def _reap(self) -> None:
+    def _look_after_all(self) -> bool:
+        """Starts again what has died; False when one has that never worked."""
         for child in self.children:
-            if child.pid > 0 and os.waitpid(child.pid, os.WNOHANG)[0]:
-                if not child.ready:
-                    child.pid = -1  # it never worked: the reason is on stderr
-                    continue
+            if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
+                if not child.has_worked:  # the reason is on stderr
+                    child.pid = 0
+                    return False
                 log.error("process.died", name=child.name)
-                child.ready = True
-                time.sleep(max(0.0, RESTART_SECONDS - (time.monotonic() - child.started_at)))
+                # What comes meanwhile waits for the next process; not for one after the next.
+                if child.listener and not child.ready:
+                    _leave_group(child.listener)
+                child.pid, child.ready = 0, False
+            if not child.pid and time.monotonic() >= child.started_at + RESTART_SECONDS:
                 self._start(child)
+        return True
 
     def _end_all(self) -> None:
         """SIGTERM for the web processes, then, when nothing new can come, the worker; a second signal to us: now."""
         deadline = time.monotonic() + self.stop_seconds
-        alive = []
+        alive: list[_Child] = []
         for last in (False, True):
-            alive += [child.pid for child in self.children if child.pid > 0 and child.last == last]
-            for pid in alive:
-                os.kill(pid, signal.SIGTERM)
+            alive += [child for child in self.children if child.pid and child.last == last]
+            for child in alive:
+                os.kill(child.pid, signal.SIGTERM)
             hurried = False
             while alive and time.monotonic() < deadline:
                 if self._told_to_stop > 1 and not hurried:
                     hurried = True
-                    for pid in alive:
-                        os.kill(pid, NOW)
-                alive = [pid for pid in alive if not os.waitpid(pid, os.WNOHANG)[0]]
+                    for child in alive:
+                        os.kill(child.pid, NOW)
+                alive = [child for child in alive if not _has_ended(child)]
                 time.sleep(LOOK_SECONDS)
-        for pid in alive:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        for child in alive:
+            os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
+
+
+def _has_ended(child: _Child) -> bool:
+    if not os.waitpid(child.pid, os.WNOHANG)[0]:
+        return False
+    if child.listener:
+        child.listener.close()  # it was the last to have it: nobody waits there for an answer
+    return True
 
 
 def _tell(descriptor: int, index: int) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -34,13 +35,13 @@ log = structlog.get_logger()
 @click.option("--no-worker", is_flag=True, help="Run the worker elsewhere: `chatserver worker`.")
 def serve(host: str | None, port: int | None, data: Path | None, workers: int | None, no_worker: bool) -> None:
     """Run everything: pages, chats and, unless --no-worker, the worker."""
-    from chatserver.processes import STOP_SECONDS, Processes, bind, run_worker, serve_web
+    from chatserver.processes import STOP_SECONDS, Processes, bind_group, run_worker, serve_web
 
     settings = settings_of(host=host, port=port, data=data, workers=workers)
     configure(as_json=settings.log_json)
     settings.check_address()
-    listener = bind(settings.host, settings.port)
-    settings = settings.with_options(port=listener.getsockname()[1])
+    listeners = bind_group(settings.host, settings.port, settings.workers)
+    settings = settings.with_options(port=listeners[0].getsockname()[1])
     keys = Keys.load(settings.data, os.environ)
     place = join_redis(settings)
     try:
@@ -48,8 +49,9 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
         check_installation(settings, place.url)
         setup = asyncio.run(_new_setup(place.url)) if needs_admin else None
         processes = Processes(settings.drain_seconds + STOP_SECONDS)
-        for number in range(settings.workers):
-            processes.add(f"web {number + 1}", lambda ready: serve_web(settings, keys, place.url, listener, ready))
+        for number, listener in enumerate(listeners):
+            run = partial(serve_web, settings, keys, place.url, listener)
+            processes.add(f"web {number + 1}", run, listener=listener)
         if not no_worker:
             token = new_token()  # the next worker begins when the last one is dead, so it need not wait for its leases
 
@@ -59,7 +61,8 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
             processes.add("worker", work, last=True)
         code = processes.run(on_ready=lambda: _greet(settings, setup), each_second=_keeper(place))
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         place.leave()
     raise SystemExit(code)
 
