@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Callable
 
 from chatserver.bench.cluster import Cluster
@@ -11,6 +10,7 @@ from chatserver.bench.load import Crowd
 from chatserver.bench.meter import cpu_seconds
 from chatserver.bench.report import Connecting, Loop, Plan, Report
 from chatserver.bench.seats import CHATS_PER_AGENT, Pair, Venue, close_chats, seat_chats
+from chatserver.open_files import raise_limit
 
 SPARE_FILES = 200
 
@@ -101,12 +101,5 @@ async def _loops(plan: Plan, crowd: Crowd, advance: Advance) -> list[Loop]:
 
 def allow_files(connections: int) -> bool:
     """Raises the limit of open files for so many connections here; whether that was possible."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + SPARE_FILES
-    if soft >= wanted:
-        return True
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
-    except (ValueError, OSError):
-        return False
-    return True
+    return raise_limit(wanted) >= wanted

@@ -20,6 +20,7 @@ from chatserver.errors import ConfigError
 from chatserver.ids import new_token
 from chatserver.keys import Keys
 from chatserver.logs import configure
+from chatserver.open_files import raise_limit_or_warn
 from chatserver.preflight import RedisPlace, check_installation, join_redis, migrate
 
 SETUP_MINUTES = 15
@@ -39,6 +40,7 @@ def serve(host: str | None, port: int | None, data: Path | None, workers: int | 
 
     settings = settings_of(host=host, port=port, data=data, workers=workers)
     configure(as_json=settings.log_json)
+    raise_limit_or_warn()
     settings.check_address()
     listeners = bind_group(settings.host, settings.port, settings.workers)
     settings = settings.with_options(port=listeners[0].getsockname()[1])
@@ -75,6 +77,7 @@ def worker(data: Path | None) -> None:
 
     settings = settings_of(data=data)
     configure(as_json=settings.log_json)
+    raise_limit_or_warn()
     keys = Keys.load(settings.data, os.environ)
     place = join_redis(settings)
     try:
