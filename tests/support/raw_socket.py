@@ -73,8 +73,12 @@ class RawSocket:
         self.tcp.settimeout(PATIENCE)
         self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # who does not read is slow soon
-        self.tcp.connect(("127.0.0.1", server.port))
         self._buffer = b""
+        try:
+            self.tcp.connect(("127.0.0.1", server.port))
+        except OSError:
+            self.tcp.close()
+            raise
 
     def __enter__(self) -> RawSocket:
         return self
@@ -194,8 +198,10 @@ class Caller:
 
     def open(self) -> RawSocket:
         """A connection that has said hello, in JSON."""
-        raw = RawSocket(self.server)
-        assert raw.upgrade().status == 101
-        raw.say(op="hello", id=1, device=self.device, **self._secret)
-        self._secret = {"resume_token": raw.hear()["resume_token"]}
+        with contextlib.ExitStack() as otherwise:
+            raw = otherwise.enter_context(RawSocket(self.server))
+            assert raw.upgrade().status == 101
+            raw.say(op="hello", id=1, device=self.device, **self._secret)
+            self._secret = {"resume_token": raw.hear()["resume_token"]}
+            otherwise.pop_all()
         return raw
