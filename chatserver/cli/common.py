@@ -1,4 +1,4 @@
-"""What commands share: settings from options and environment, one database for the time of a command."""
+"""What commands share: settings from options and environment, one database for the time of a command, and its chats."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.config import Settings
-from chatserver.errors import ConfigError
+from chatserver.errors import ConfigError, NotFoundError
 from chatserver.preflight import migrate
+from transcripts.chat import Chat
 from transcripts.database import open_database
+from transcripts.store import Store
+from transcripts.ticket import parse_ticket
+
+OPERATOR = "command line"
+"""Who did it, in the audit and in a transcript's list of openings."""
 
 data_option = click.option(
     "--data", type=click.Path(file_okay=False, path_type=Path), help="Data folder (default ./data, or CHAT_DATA)."
 )
+json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
 
 
 def settings_of(**options: object) -> Settings:
@@ -62,3 +69,16 @@ async def database(settings: Settings, *, create: bool = False) -> AsyncIterator
         yield engine
     finally:
         await engine.dispose()
+
+
+async def chat_of(store: Store, text: str) -> Chat:
+    """The chat whose ticket number somebody has typed.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    ticket = parse_ticket(text)
+    chat = await store.chat(ticket) if ticket else None
+    if chat is None:
+        raise NotFoundError(f"There is no chat {text}.")
+    return chat

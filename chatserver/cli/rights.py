@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from chatserver.actions.expiring import apply_retention
 from chatserver.actions.holding import lift_hold, place_hold
 from chatserver.actions.taking_along import write_archive
-from chatserver.cli.common import data_option, database, settings_of
+from chatserver.cli.common import OPERATOR, chat_of, data_option, database, json_option, settings_of
 from chatserver.cli.erase import open_eraser, show_certificate, tell_of
 from chatserver.cli.progress import progress
 from chatserver.clock import now_ms
@@ -34,12 +34,7 @@ from transcripts import retention as keeping
 from transcripts.database import read, write
 from transcripts.holds import HoldOn, standing
 from transcripts.store import Store
-from transcripts.ticket import parse_ticket
 
-OPERATOR = "command line"
-"""Who did it, in the audit and in a transcript's list of openings."""
-
-json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object a line.")
 ticket_option = click.option("--ticket", metavar="N", help="One chat.")
 customer_option = click.option("--customer", metavar="ID", help="All chats of a customer: our id, or external:ID.")
 
@@ -63,10 +58,7 @@ async def customer_of(engine: AsyncEngine, text: str) -> str:
 async def _held_by(engine: AsyncEngine, ticket: str | None, customer: str | None) -> HoldOn:
     if customer is not None:
         return HoldOn(customer_id=await customer_of(engine, customer))
-    number = parse_ticket(ticket or "")
-    if number is None or await Store(engine).chat(number) is None:
-        raise NotFoundError(f"There is no chat {ticket}.")
-    return HoldOn(ticket=number)
+    return HoldOn(ticket=(await chat_of(Store(engine), ticket or "")).ticket)
 
 
 # -- legal hold

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 import yaml
@@ -15,6 +16,7 @@ import yaml
 from chatserver import errors
 from chatserver.broker.draft import Draft
 from chatserver.broker.event import decode_event, whole_entry
+from chatserver.cli import cli
 from chatserver.config import Settings
 from chatserver.figures import FIGURES
 from chatserver.web.metrics import COMPLETE
@@ -97,28 +99,24 @@ def test_the_figures_of_the_operating_page_are_those_of_the_code():
 
 
 def test_every_command_and_option_is_in_the_readme_and_the_reverse():
-    readme, code = (ROOT / "README.md").read_text(), source("cli/*.py")
-    groups = {
-        "agent": "agent ",
-        "transcripts": "transcripts ",
-        "hold": "transcripts hold ",
-        "retention": "transcripts retention ",
-    }
-    apart = {"erase": "transcripts "}  # in files of their own
-    commands = {
-        groups.get(group, apart.get(name, "")) + name
-        for group, name in re.findall(r'^@(\w+)\.command\(\s*"([\w-]+)"', code, flags=re.MULTILINE)
-    }
-    added = set(re.findall(r"^transcripts\.add_command\(rights\.(\w+)\)", code, flags=re.MULTILINE)) - groups.keys()
-    names = {name.replace("_", "-") for name in added}
-    commands = commands - names | {f"transcripts {name}" for name in names}
-    commands |= set(re.findall(r"^@click\.command\(\)(?:\n@.*|\n\)|\n    .*)*\ndef (\w+)\(", code, flags=re.MULTILINE))
+    commands, readme = dict(commands_of(cli)), (ROOT / "README.md").read_text()
     shown = set(re.findall(r"^\| `chatserver ([a-z]+(?: [a-z-]+){0,2})", readme, flags=re.MULTILINE))
-    assert shown == commands
+    assert shown == commands.keys()
 
-    options = set(re.findall(r'"(--[a-z][a-z-]+)"', code)) - {"--help"}
+    options = {name for command in commands.values() for one in command.params for name in one.opts}
     table = readme.partition("## The command line")[2].partition("\n## ")[0]
-    assert set(re.findall(r"--[a-z][a-z-]+", table)) == options
+    assert set(re.findall(r"--[a-z][a-z-]+", table)) == {name for name in options if name.startswith("--")}
+
+
+def commands_of(group, before=""):
+    """(`transcripts show`, the command) of all commands below a group."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands_of(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 # -- the protocol page
