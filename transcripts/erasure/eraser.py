@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Delete, LargeBinary, Text, Update, delete, func, select, update
@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from transcripts import schema
 from transcripts.append import append_in
-from transcripts.database import is_postgresql, read, repeated, write
-from transcripts.entry import ChatBatch, Entry
-from transcripts.erasure.certificate import Certificate, ErasedChat, Searched
+from transcripts.database import read, repeated, write
+from transcripts.entry import ChatBatch
+from transcripts.erasure.certificate import Certificate, Searched
+from transcripts.erasure.chat import bodies_of, check_entries, ended_chat, erased_chat, redacted
 from transcripts.erasure.database import database_files, holds
 from transcripts.erasure.places import Look, Place
-from transcripts.erasure.rules import ENTRIES, RECORD, Rule, Subject, samples_of
+from transcripts.erasure.rules import RECORD, Rule, Subject, samples_of
+from transcripts.erasure.run import Run
 from transcripts.errors import ErasureError, HoleError
 from transcripts.holds import SamePeople, each_alone
 from transcripts.holds import check as check_holds
@@ -31,9 +33,6 @@ from transcripts.seal import Sealer
 from transcripts.search import Search
 from transcripts.upsert import upsert
 
-MOST_SAMPLES = 500
-"""Looked for in the raw files: each costs a pass over them. Of more, at least half as many are, evenly spread."""
-
 BATCH = 50
 """Chats at a time: what is said of them is in memory, and whoever shares the process waits for no more than these."""
 
@@ -41,7 +40,6 @@ _TRIES = 3
 _PAUSE_SECONDS = 0.5
 
 _chats = schema.chats.c
-_entries = schema.entries.c
 _interrupted = schema.interrupted_erasures.c
 
 
@@ -102,9 +100,9 @@ class Eraser:
         async with read(self._engine) as connection:
             await check_holds(connection, subject.tickets, subject.customers, same=self._same)
             for ticket in subject.tickets:
-                await _ended(connection, ticket)
-            await _all_there(connection, subject)
-            entries = {ticket: len(await _bodies(connection, subject, ticket)) for ticket in subject.tickets}
+                await ended_chat(connection, ticket)
+            await check_entries(connection, subject)
+            entries = {ticket: len(await bodies_of(connection, subject, ticket)) for ticket in subject.tickets}
             rows: dict[str, int] = {}
             for rule in self._rules:
                 where = rule.where(subject)
@@ -124,7 +122,7 @@ class Eraser:
         await self.plan(subject)
         for place in self._places:
             await place.settle(subject.tickets)
-        run = _Run(subject.customers)
+        run = Run(subject.customers)
         for some in _batches(subject.tickets):
             await self._erase_chats(Subject(some, subject.entries), run)
         people = Subject(customers=subject.customers, emails=subject.emails)
@@ -149,7 +147,7 @@ class Eraser:
             ErasureError: something was still found on the disk.
             StoreUnavailableError: the database does not answer.
         """
-        run, left = _Run(), dict[int, str]()
+        run, left = Run(), dict[int, str]()
         for some in _batches(await self._interrupted()):
             await self._clean_up(some, run, left)
         for done in range(0, len(tickets), BATCH):
@@ -165,7 +163,7 @@ class Eraser:
         on_progress(len(tickets), len(tickets))
         return Swept(await self._end(run) if run.tickets else None, left)
 
-    async def _erase_chats(self, subject: Subject, run: "_Run", left: dict[int, str] | None = None) -> None:
+    async def _erase_chats(self, subject: Subject, run: Run, left: dict[int, str] | None = None) -> None:
         """A batch of chats: in SQL, then wherever else they are. With `left` one that cannot be erased is noted there,
         and the others go on.
         """
@@ -181,7 +179,7 @@ class Eraser:
                 erased.append(ticket)
         await self._clean_up(erased, run, left)
 
-    async def _clean_up(self, tickets: Sequence[int], run: "_Run", left: dict[int, str] | None = None) -> None:
+    async def _clean_up(self, tickets: Sequence[int], run: Run, left: dict[int, str] | None = None) -> None:
         """What SQL has no longer goes from the other places and the search, and the seal says so."""
         for ticket in tickets:
             with _leaving(ticket, left):
@@ -219,13 +217,13 @@ class Eraser:
         """
         (ticket,) = alone.tickets
         async with write(self._engine) as connection:
-            chat = await _ended(connection, ticket, lock=True)
+            chat = await ended_chat(connection, ticket, lock=True)
             await check_holds(
                 connection, (ticket,), same=self._same
             )  # once more: it may have been placed since we looked
-            bodies = await _bodies(connection, alone, ticket)
+            bodies = await bodies_of(connection, alone, ticket)
             if bodies:
-                entries = _redacted(chat, bodies, self._now())
+                entries = redacted(chat, bodies, self._now())
                 appended = await append_in(connection, [ChatBatch(ticket=ticket, epoch=chat.epoch, entries=entries)])
                 if ticket not in appended.durable:
                     raise ErasureError(
@@ -255,7 +253,7 @@ class Eraser:
             _note(rows, rule, (await connection.execute(change.where(where))).rowcount)
         return rows
 
-    async def _end(self, run: "_Run") -> Certificate:
+    async def _end(self, run: Run) -> Certificate:
         """The disk, once for all; then nothing is left to do, and the certificate says so."""
         looks = await self._cleaned(run.samples)
         certificate = await self._certificate(run, looks)
@@ -282,9 +280,9 @@ class Eraser:
         where = ", ".join(look.place for look in looks if left.intersection(look.found))
         raise ErasureError(f"it is erased, but {len(left)} of {len(samples)} samples are still in raw files ({where})")
 
-    async def _certificate(self, run: "_Run", looks: Iterable[Look]) -> Certificate:
+    async def _certificate(self, run: Run, looks: Iterable[Look]) -> Certificate:
         async with read(self._engine) as connection:
-            chats = tuple([await _erased(connection, ticket) for ticket in run.tickets])
+            chats = tuple([await erased_chat(connection, ticket) for ticket in run.tickets])
         return Certificate(
             id=new_id(),
             erased_at=self._now(),
@@ -299,31 +297,6 @@ class Eraser:
 def _note(rows: dict[str, int], rule: Rule, count: int) -> None:
     """How many rows of a table are concerned: two rules for the same table are about the same ones."""
     rows[rule.table.name] = max(rows.get(rule.table.name, 0), count)
-
-
-@dataclass
-class _Run:
-    """What an erasure has done so far."""
-
-    customers: tuple[str, ...] = ()
-    tickets: dict[int, None] = field(default_factory=dict)  # a set that keeps its order
-    rows: dict[str, int] = field(default_factory=dict)
-    samples: list[bytes] = field(default_factory=list)
-    _seen: int = 0
-    _each: int = 1
-
-    def count(self, rows: dict[str, int]) -> None:
-        for table, count in rows.items():
-            self.rows[table] = self.rows.get(table, 0) + count
-
-    def look_for(self, samples: Iterable[bytes]) -> None:
-        """Of all that come, every second, fourth … one, so that those that stay are from everywhere."""
-        for sample in samples:
-            if self._seen % self._each == 0:
-                self.samples.append(sample)
-            self._seen += 1
-            if len(self.samples) > MOST_SAMPLES:
-                self.samples, self._each = self.samples[::2], 2 * self._each
 
 
 @contextmanager
@@ -345,84 +318,3 @@ def _batches(tickets: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def _goes(rule: Rule, column: Column[Any]) -> bool:
     """Whether the column holds text or bytes that will be gone."""
     return isinstance(column.type, (Text, LargeBinary)) and (rule.wiped is None or column.name in rule.wiped)
-
-
-@dataclass(frozen=True)
-class _Chat:
-    ticket: int
-    epoch: int
-    last_seq: int
-    last_public_seq: int
-    last_at: int
-
-
-async def _ended(connection: AsyncConnection, ticket: int, *, lock: bool = False) -> _Chat:
-    """The chat, if something of it can be erased.
-
-    Raises:
-        ErasureError: it is not there, or has not ended.
-    """
-    question = select(
-        _chats.ticket, _chats.epoch, _chats.last_seq, _chats.last_public_seq, _chats.last_at, _chats.state
-    ).where(_chats.ticket == ticket)
-    if lock and is_postgresql(connection):
-        question = question.with_for_update()  # SQLite: the whole database is ours already
-    row = (await connection.execute(question)).first()
-    if row is None:
-        raise ErasureError(f"there is no chat #{ticket}")
-    if row.state != "closed":
-        raise ErasureError(f"chat #{ticket} has not ended ({row.state}): close it first")
-    return _Chat(*row[:-1])
-
-
-async def _all_there(connection: AsyncConnection, subject: Subject) -> None:
-    if not subject.entries:
-        return
-    if len(subject.tickets) != 1:
-        raise ErasureError("entries are numbered within one chat: name that chat")
-    question = select(_entries.seq).where(_entries.ticket.in_(subject.tickets), _entries.seq.in_(subject.entries))
-    missing = set(subject.entries) - set(await connection.scalars(question))
-    if missing:
-        raise ErasureError(f"chat #{subject.tickets[0]} has no entry {min(missing)}")
-
-
-async def _bodies(connection: AsyncConnection, subject: Subject, ticket: int) -> list[tuple[int, str]]:
-    """(seq, audience) of the entries that still have what is to go."""
-    where = ENTRIES.where(Subject((ticket,), subject.entries))
-    assert where is not None
-    rows = await connection.execute(select(_entries.seq, _entries.audience).where(where).order_by(_entries.seq))
-    return [(seq, audience) for seq, audience in rows]
-
-
-def _redacted(chat: _Chat, bodies: Iterable[tuple[int, str]], now: int) -> tuple[Entry, ...]:
-    """One entry for everybody and one for staff: a customer learns nothing of a note, not even its number."""
-    named: dict[str, list[int]] = {}
-    for seq, audience in bodies:
-        named.setdefault(audience, []).append(seq)
-    entries: list[Entry] = []
-    prev = chat.last_public_seq
-    for audience in sorted(named):
-        seq = chat.last_seq + 1 + len(entries)
-        entries.append(
-            Entry(
-                ticket=chat.ticket,
-                seq=seq,
-                prev=prev,
-                entry_id=new_id(),
-                at=max(now, chat.last_at),
-                kind="redacted",
-                audience=audience,
-                role="system",
-                participant_id="system",
-                data={"entries": named[audience]},
-            )
-        )
-        prev = seq if audience == "all" else prev
-    return tuple(entries)
-
-
-async def _erased(connection: AsyncConnection, ticket: int) -> ErasedChat:
-    gone = select(_entries.seq).where(_entries.ticket == ticket, _entries.erased_at.is_not(None))
-    sealed = select(_chats.sealed_seq).where(_chats.ticket == ticket)
-    numbers = tuple(await connection.scalars(gone.order_by(_entries.seq)))
-    return ErasedChat(ticket, numbers, await connection.scalar(sealed) or 0)
