@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -17,33 +17,28 @@ import structlog
 
 from chatserver.actions.author import Author
 from chatserver.broker.log import Accepted
-from chatserver.clock import now_ms
 from chatserver.errors import (
     BadFrameError,
     ChatError,
     InvalidCommandError,
-    NotFoundError,
     RateLimitedError,
     UnauthenticatedError,
     UnavailableError,
 )
 from chatserver.hub.connection import Connection, Transport
-from chatserver.hub.feed import Reader
 from chatserver.model.limits import Meter, Rate
+from chatserver.web.answering import Answering, ack_of
 from chatserver.web.greeting import Greeting
 from chatserver.web.lines import Lines, Work
 from chatserver.web.services import Services
 from chatserver.wire import close_codes, commands
 from chatserver.wire.codec import Codec
-from chatserver.wire.frames import Ack, Error, Page, Pong
+from chatserver.wire.frames import Ack, Error, Pong
 from transcripts.errors import TranscriptError
 
 HELLO_SECONDS = 10
-# So long a hello may wait for its chats: each that Redis has takes a ms, one that SQL has to give may take seconds.
-WELCOME_SECONDS = 2.0
 TYPING_SECONDS = 2.0  # clients say it every 3 s
 SIGNAL_RATE = Rate(1_000, 100)  # signs of life, and commands that cannot be executed
-READING_MS = 3_600_000  # a socket that comes back is not another opening
 ABUSE_REFUSALS = 200  # commands in a row that were too fast
 
 log = structlog.get_logger()
@@ -56,13 +51,12 @@ class Session:
         self._services, self._transport, self._codec = services, transport, codec
         self._connection: Connection | None = None
         self._author: Author | None = None
-        self._site = ""
+        self._answering: Answering | None = None
         self._meter: Meter | None = None
         self._signals = Meter(SIGNAL_RATE)
         self._typed_at: dict[int, float] = {}
         self._read_to: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._recording: set[asyncio.Task[None]] = set()
         self._lines = Lines(self._begin, self._run, self._refuse)
         self._greeting = False
         self._closed = False  # by either side: nothing more is heard
@@ -180,16 +174,8 @@ class Session:
             assert self._connection
             self._post_note(self._connection, command)
             return None
-        handlers: dict[type, Callable[[Any], Awaitable[None]]] = {
-            commands.Attach: self._attach,
-            commands.Pull: self._pull,
-            commands.ReserveTicket: self._reserve_ticket,
-            commands.OpenChat: self._open_chat,
-            commands.TakeChat: self._take_chat,
-            commands.CloseChat: self._close_chat,
-            commands.RateChat: self._rate_chat,
-        }
-        return partial(handlers[type(command)], command)
+        assert self._answering
+        return self._answering.work(command)
 
     def _run(self, work: Awaitable[None], command: commands.Command) -> None:
         if self._connection:
@@ -271,7 +257,7 @@ class Session:
         greeting = await Greeting.of(services, command)
         if self._closed:
             return  # its device may have a newer connection by now
-        person, self._site = greeting.person, greeting.site
+        person = greeting.person
         connection = Connection(
             self._transport,
             self._codec,
@@ -282,49 +268,17 @@ class Session:
         )
         if len(command.chats) > greeting.most_chats:
             raise InvalidCommandError("These are more chats than a connection may be attached to.")
-        self._connection, self._author = connection, Author(person, command.device, connection.origin)
+        author = Author(person, command.device, connection.origin)
+        answering = Answering(services, connection, author, greeting.site)
+        self._connection, self._author, self._answering = connection, author, answering
         self._meter = Meter(services.agent_rate if person.staff else services.customer_rate)
         self._hello_timer.cancel()
         services.hub.add(connection)
-        chats, readers = await self._attach_all(connection, command.chats)
+        chats, readers = await answering.attach_all(command.chats)
         self._reply(greeting.welcome(command, connection, chats))
         for reader in readers:
             reader.release()
         services.hub.welcomed(connection)
-
-    async def _attach_all(
-        self, connection: Connection, positions: Sequence[commands.Position]
-    ) -> tuple[list[Any], list[Reader]]:
-        """The answers for `welcome`. A chat that cannot be had soon is left out, and keeps nobody from the others: its
-        client attaches to it afterwards.
-
-        Raises:
-            UnavailableError: none can be had, and Redis cannot be reached from here: better somewhere else.
-        """
-        chats: list[Any] = []
-        readers: list[Reader] = []
-        missed: UnavailableError | None = None
-        deadline = asyncio.get_running_loop().time() + WELCOME_SECONDS
-        for position in positions:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    page, reader = await self._services.hub.attach(connection, position, of=len(positions))
-            except NotFoundError as error:
-                chats.append({"ticket": position.ticket, "error": error.code})
-            except (UnavailableError, TimeoutError) as error:
-                missed = error if isinstance(error, UnavailableError) else UnavailableError(retry_after_ms=500)
-            else:
-                chats.append(page)
-                readers.append(reader)
-                if self._is_opening(page):
-                    recording = asyncio.ensure_future(self._record_reading(page))
-                    self._recording.add(recording)
-                    recording.add_done_callback(self._recording.discard)
-        if self._recording:  # without SQL that takes seconds: it goes on behind the welcome, and if we go away
-            await asyncio.wait(self._recording, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        if missed and not chats and not self._services.link.ready:
-            raise missed
-        return chats, readers
 
     def _post_message(self, connection: Connection, command: commands.PostMessage) -> None:
         author = self._author
@@ -364,7 +318,7 @@ class Session:
         if isinstance(answer, Accepted):
             self._services.answers.times[command.__class__].take(time.monotonic() - heard_at)
             if connection.open:
-                connection.offer(connection.codec.encode(_ack(command.id, command.ticket, command.n, answer, text)))
+                connection.offer(connection.codec.encode(ack_of(command.id, command.ticket, command.n, answer, text)))
         else:
             self._refuse(command, answer)
         connection.answered()
@@ -384,88 +338,6 @@ class Session:
         if participant and participant.speaks and now - self._typed_at.get(command.ticket, 0) >= TYPING_SECONDS:
             self._typed_at[command.ticket] = now
             self._services.messages.typing(self._author, command.ticket, participant)
-
-    async def _attach(self, command: commands.Attach) -> None:
-        assert self._connection
-        page, reader = await self._services.hub.attach(self._connection, command, id=command.id)
-        await self._record_reading(page)
-        self._reply(page)
-        reader.release()
-
-    async def _pull(self, command: commands.Pull) -> None:
-        assert self._connection
-        page = await self._services.hub.pull(self._connection, command)
-        await self._record_reading(page)
-        self._reply(page)
-
-    def _is_opening(self, page: Page) -> bool:
-        """Staff who read a chat that has ended open its transcript, by this way as by any other."""
-        author = self._author
-        return author is not None and author.person.staff and page.state.get("state") in ("closed", "closing")
-
-    async def _record_reading(self, page: Page) -> None:
-        author = self._author
-        if author is None or not self._is_opening(page):
-            return
-        now = now_ms()
-        try:
-            await self._services.store.record_access(
-                page.ticket, author.person.id, "agent", now, unless_since=now - READING_MS
-            )
-        except TranscriptError as error:
-            # Work goes on while SQL is away; what is not in Redis any more cannot be read then anyway.
-            log.warning("access.not_recorded", ticket=page.ticket, error=str(error))
-
-    async def _reserve_ticket(self, command: commands.ReserveTicket) -> None:
-        assert self._author
-        reserved = await self._services.opening.reserve_ticket(
-            self._author,
-            command.chat_key,
-            before_new=partial(self._services.secrets.take_open, self._author.person.id),
-        )
-        self._reply(Ack(id=command.id, ticket=reserved.ticket, claim=reserved.claim))
-
-    async def _open_chat(self, command: commands.OpenChat) -> None:
-        assert self._connection and self._author
-        self._services.hub.check_room(self._connection)
-        opened = await self._services.opening.open_chat(
-            self._author,
-            command,
-            site=self._site,
-            before_new=partial(self._services.secrets.take_open, self._author.person.id),
-        )
-        page, reader = await self._services.hub.attach(self._connection, commands.Position(opened.ticket))
-        self._reply(
-            _ack(
-                command.id,
-                opened.ticket,
-                1,
-                opened.accepted,
-                text=opened.text,
-                access_code=opened.access_code,
-                claim=opened.claim,
-                page=page,
-            )
-        )
-        reader.release()
-
-    async def _take_chat(self, command: commands.TakeChat) -> None:
-        assert self._connection and self._author
-        self._services.hub.check_room(self._connection, command.ticket)
-        taken = await self._services.assigning.take_chat(self._author, command)
-        page, reader = await self._services.hub.attach(self._connection, commands.Position(command.ticket))
-        self._reply(_ack(command.id, command.ticket, command.n, taken.accepted, gen=taken.gen, page=page))
-        reader.release()
-
-    async def _close_chat(self, command: commands.CloseChat) -> None:
-        assert self._author
-        accepted = await self._services.ending.close_chat(self._author, command)
-        self._reply(_ack(command.id, command.ticket, command.n, accepted))
-
-    async def _rate_chat(self, command: commands.RateChat) -> None:
-        assert self._author
-        accepted, text = await self._services.ending.rate_chat(self._author, command)
-        self._reply(_ack(command.id, command.ticket, command.n, accepted, text=text))
 
     # -- to the transport
 
@@ -489,8 +361,3 @@ def _id_of(frame: Any) -> int | None:
     """The command's `id`, so that even a command that cannot be parsed is answered to it."""
     found = frame.get("id") if type(frame) is dict else None
     return found if type(found) is int and 0 <= found < 2**32 else None
-
-
-def _ack(id_: int, ticket: int, n: int, accepted: Accepted, text: str | None = None, **more: Any) -> Ack:
-    a = accepted
-    return Ack(id_, ticket, n, a.seq, a.prev, a.epoch, a.entry_id, a.at, text, True if a.dup else None, **more)
