@@ -75,7 +75,7 @@ async def due(
     days = _days(await rules(connection))
     question = (
         select(_chats.ticket, _chats.department, _chats.topic, _chats.closed_at, days, await held(connection, same))
-        .where(_chats.ticket > after, _over(days, now), _says_something())
+        .where(_chats.ticket > after, _over(days, now), says_something())
         .order_by(_chats.ticket)
         .limit(limit)
     )
@@ -85,7 +85,7 @@ async def due(
 async def expired(connection: AsyncConnection, now: int, *, limit: int, same: SamePeople = each_alone) -> list[int]:
     """Of the chats that are due, those that nobody holds, by ticket."""
     days = _days(await rules(connection))
-    question = select(_chats.ticket).where(_over(days, now), _says_something(), ~await held(connection, same))
+    question = select(_chats.ticket).where(_over(days, now), says_something(), ~await held(connection, same))
     return list(await connection.scalars(question.order_by(_chats.ticket).limit(limit)))
 
 
@@ -97,7 +97,7 @@ async def count_due(
     on_hold = func.sum(case((await held(connection, same), 1), else_=0))
     question = (
         select(_chats.department, _chats.topic, func.count() - on_hold, on_hold)
-        .where(_over(days, now), _says_something())
+        .where(_over(days, now), says_something())
         .group_by(_chats.department, _chats.topic)
         .order_by(_chats.department, _chats.topic)
     )
@@ -124,8 +124,8 @@ def _over(days: ColumnElement[int], now: int) -> ColumnElement[bool]:
     return and_(_chats.state == "closed", _chats.closed_at <= now - days * DAY_MS)
 
 
-def _says_something() -> ColumnElement[bool]:
-    """Whether an erasure would find anything."""
+def says_something() -> ColumnElement[bool]:
+    """Whether an erasure would find anything in this row of `chats`."""
     left = select(_entries.seq).where(
         _entries.ticket == _chats.ticket, _entries.erased_at.is_(None), _entries.kind.not_in(NOT_SAID)
     )

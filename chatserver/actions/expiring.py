@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chatserver.stores.chatless import MOST_PEOPLE, chatless
 from chatserver.stores.same_person import kept_with
 from transcripts.database import read
 from transcripts.erasure import Eraser, Swept
@@ -31,7 +32,8 @@ async def apply_retention(
     most: int = MOST_CHATS,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Applied:
-    """Erases the chats whose time is over at `now` (ms UTC), and cleans up after an erasure that was interrupted.
+    """Erases the chats whose time is over at `now` (ms UTC), and the customers who have none left; cleans up after an
+    erasure that was interrupted.
 
     What is held stays, also when the hold comes while this is going on. Safe to repeat, and in two processes at once.
 
@@ -40,5 +42,6 @@ async def apply_retention(
     """
     async with read(engine) as connection:
         tickets = await expired(connection, now, limit=most, same=kept_with)
-    swept = await eraser.sweep(tickets, on_progress=on_progress)
-    return Applied(swept.certificate, swept.left, more=len(tickets) == most)
+    swept = await eraser.sweep(tickets, left_people=chatless, on_progress=on_progress)
+    gone = len(swept.certificate.customers) if swept.certificate else 0
+    return Applied(swept.certificate, swept.left, more=len(tickets) == most or gone == MOST_PEOPLE)

@@ -27,6 +27,7 @@ from chatserver.clock import now_ms
 from chatserver.errors import ConfigError, NotFoundError
 from chatserver.logs import configure
 from chatserver.stores import audit
+from chatserver.stores.chatless import count_chatless
 from chatserver.stores.migrate import DEFAULT_SITE
 from chatserver.stores.same_person import kept_with, perhaps, taken_with
 from chatserver.stores.schema import customers
@@ -215,17 +216,20 @@ def preview(
                     after = page[-1].ticket
                 return
             rules, counts = await keeping.rules(connection), await keeping.count_due(connection, now, same=kept_with)
+            people = await count_chatless(connection)
         if as_json_lines:
             for rule in rules:
                 _json({"rule": {"department": rule.department, "topic": rule.topic, "days": rule.days}})
             for department, topic, go, stay in counts:
                 _json({"due": {"department": department, "topic": topic, "chats": go, "held": stay}})
+            if people:
+                _json({"due": {"customers": people}})
             return
         for rule in rules:
             click.echo(_told(rule))
         if not rules:
             click.echo("There are no rules: everything is kept for ever.")
-        for line in _told_due(counts):
+        for line in _told_due(counts, people):
             click.echo(line)
 
     _run(run, data)
@@ -248,8 +252,9 @@ def retention_apply(yes: bool, data: Path | None) -> None:
         now = now_ms()
         async with read(engine) as connection:
             counts = await keeping.count_due(connection, now, same=kept_with)
+            people = await count_chatless(connection)
         if not yes:
-            _ask(counts)
+            _ask(counts, people)
         async with open_eraser(engine, settings, action="retention_applied") as eraser:
             with progress("Erasing") as advance:
                 applied = await apply_retention(engine, eraser, now, on_progress=advance)
@@ -263,22 +268,24 @@ def retention_apply(yes: bool, data: Path | None) -> None:
     _run(run, data)
 
 
-def _ask(counts: Sequence[tuple[str | None, str | None, int, int]]) -> None:
+def _ask(counts: Sequence[tuple[str | None, str | None, int, int]], people: int) -> None:
     """Shows what is due; goes on only with what was answered."""
-    for line in _told_due(counts):
+    for line in _told_due(counts, people):
         click.echo(line, err=True)
     chats = sum(go for _, _, go, _ in counts)
-    if not chats:
+    if not chats and not people:
         click.echo("Nothing is due.", err=True)
-    elif not click.confirm(f"Erase {_chats(chats)} for good?", err=True):
+    elif not click.confirm(f"Erase {_chats(chats)} for good, and who has none left?", err=True):
         click.echo("Nothing was changed.", err=True)
         raise click.exceptions.Exit(1)
 
 
-def _told_due(counts: Sequence[tuple[str | None, str | None, int, int]]) -> Iterator[str]:
+def _told_due(counts: Sequence[tuple[str | None, str | None, int, int]], people: int) -> Iterator[str]:
     for department, topic, go, stay in counts:
         held = f", {stay} more are held" if stay else ""
         yield f"  due: {go} of {_about(department, topic)}{held}"
+    if people:
+        yield f"  due: {people} customer{'' if people == 1 else 's'} of whom no chat is left"
 
 
 def _show_due(one: keeping.Due, as_json_line: bool) -> None:

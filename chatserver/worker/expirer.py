@@ -92,7 +92,8 @@ class Expirer:
             for ticket, why in applied.left.items():
                 log.warning("retention.left", ticket=ticket, why=why)
             if applied.certificate:
-                log.info("retention.applied", chats=len(applied.certificate.chats), certificate=applied.certificate.id)
+                said = applied.certificate
+                log.info("retention.applied", chats=len(said.chats), customers=len(said.customers), certificate=said.id)
 
     async def _is_done(self, day: int) -> bool:
         """Also when nobody has ever looked: then the first time is the next one, and not the middle of a day."""

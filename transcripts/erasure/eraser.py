@@ -71,6 +71,14 @@ async def _with_the_caller(connection: AsyncConnection, certificate: Certificate
     """Keeps nothing."""
 
 
+LeftPeople = Callable[[AsyncConnection, Sequence[str] | None], Awaitable[Sequence[str]]]
+"""Customers of whom nothing is left but who they are; asked for all, and again for those who are about to go."""
+
+
+async def _nobody(connection: AsyncConnection, among: Sequence[str] | None) -> Sequence[str]:
+    return ()
+
+
 class Eraser:
     """Erases in one database and the places that keep copies of it."""
 
@@ -131,7 +139,11 @@ class Eraser:
         return await self._end(run)
 
     async def sweep(
-        self, tickets: Sequence[int], *, on_progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        tickets: Sequence[int],
+        *,
+        left_people: LeftPeople = _nobody,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Swept:
         """Erases whole chats, many in one run: every place is cleaned and read once, at the end. Chats of which an
         interrupted erasure has left traces are cleaned along.
@@ -140,6 +152,7 @@ class Eraser:
 
         Args:
             tickets: the chats.
+            left_people: who goes with the last of their chats; asked when the chats are gone.
             on_progress: called with the number of chats done and of all, between batches. What it raises ends the run
                 there; the next one cleans what this one has erased.
 
@@ -161,6 +174,11 @@ class Eraser:
                     ready.append(ticket)
             await self._erase_chats(Subject(tuple(ready)), run, left)
         on_progress(len(tickets), len(tickets))
+        async with read(self._engine) as connection:
+            people = await left_people(connection, None)
+        for at in range(0, len(people), BATCH):
+            on_progress(len(tickets), len(tickets))
+            await self._erase_left(people[at : at + BATCH], left_people, run)
         return Swept(await self._end(run) if run.tickets else None, left)
 
     async def _erase_chats(self, subject: Subject, run: Run, left: dict[int, str] | None = None) -> None:
@@ -218,9 +236,8 @@ class Eraser:
         (ticket,) = alone.tickets
         async with write(self._engine) as connection:
             chat = await ended_chat(connection, ticket, lock=True)
-            await check_holds(
-                connection, (ticket,), same=self._same
-            )  # once more: it may have been placed since we looked
+            # Once more: it may have been placed since we looked.
+            await check_holds(connection, (ticket,), same=self._same)
             bodies = await bodies_of(connection, alone, ticket)
             if bodies:
                 entries = redacted(chat, bodies, self._now())
@@ -240,6 +257,29 @@ class Eraser:
         async with write(self._engine) as connection:
             await check_holds(connection, customers=people.customers, same=self._same)
             return await self._apply(connection, people)
+
+    async def _erase_left(self, some: Sequence[str], left_people: LeftPeople, run: Run) -> None:
+        """Those of them who still have nothing left. Their chats count as interrupted until the run ends: whoever is
+        killed here leaves the next run a reason to clean the disk.
+        """
+        samples = await self._samples(Subject(customers=tuple(some)))
+
+        async def erase() -> tuple[Subject, list[int], dict[str, int]]:
+            async with write(self._engine) as connection:
+                people = Subject(customers=tuple(await left_people(connection, some)))
+                chats = select(_chats.ticket).where(_chats.customer_id.in_(people.customers)).order_by(_chats.ticket)
+                tickets = list(await connection.scalars(chats))
+                if tickets:
+                    begun = upsert(connection, schema.interrupted_erasures, key=["ticket"], kept=())
+                    now = self._now()
+                    await connection.execute(begun, [{"ticket": ticket, "begun_at": now} for ticket in tickets])
+                return people, tickets, await self._apply(connection, people)
+
+        people, tickets, rows = await repeated(erase)
+        run.look_for(samples if people.customers else ())
+        run.count(rows)
+        run.customers += people.customers
+        run.tickets |= dict.fromkeys(tickets)
 
     async def _apply(self, connection: AsyncConnection, subject: Subject) -> dict[str, int]:
         rows: dict[str, int] = {}

@@ -146,6 +146,12 @@ def test_the_commands_know(tmp_path: Path) -> None:
     assert sorted(one["held"] for one in listed) == [False, True, True]
     code, certificate, said = run("retention", "apply", "--yes")
     assert (code, len(json.loads(certificate)["chats"])) == (0, 1), said
+    # With their last chat goes who is not held.
+    assert json.loads(certificate)["customers"] == [ids["mia-says"]]
+    with sqlite3.connect(data / "chat.db") as db:
+        left = db.execute("SELECT external_id FROM customers WHERE email IS NOT NULL ORDER BY external_id").fetchall()
+    assert left == [("mia",), ("mia-too",)]
+    assert run("retention", "apply", "--yes")[1] == ""
 
 
 async def test_staff_see_it(people: People) -> None:
