@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import structlog
@@ -61,7 +62,6 @@ class Reporting:
             return None
 
     async def _keep(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._reports.put(await self.own())
@@ -70,6 +70,6 @@ class Reporting:
             except Exception:
                 log.exception("reporting.failed")
             for _ in range(round(EVERY_SECONDS / TICK_SECONDS)):
-                due = loop.time() + TICK_SECONDS
+                due = time.monotonic() + TICK_SECONDS
                 await asyncio.sleep(TICK_SECONDS)
-                self._process.lag.take(max(0.0, loop.time() - due))
+                self._process.lag.take(max(0.0, time.monotonic() - due))

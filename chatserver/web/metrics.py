@@ -4,6 +4,7 @@ whoever has none learns not even that there is such an address.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -41,8 +42,10 @@ class MetricsApi:
             raise HTTPException(404)
         others = await self._reporting.others()
         reports = [await self._reporting.own(), *(others or ())]
+        # In a thread: some 4 ms a process, for which nobody's message should wait.
+        text = await asyncio.to_thread(exposition, reports, complete=others is not None)
         return Response(
-            exposition(reports, complete=others is not None),
+            text,
             headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"},
         )
 
