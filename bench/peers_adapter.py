@@ -66,6 +66,8 @@ class Product(Target):
             "CHAT_DEMO": "0",
             "CHAT_CUSTOMER_RATE": "1000000/1000000",  # checked, and never reached
             "CHAT_AGENT_RATE": "1000000/1000000",
+            "CHAT_ADDRESS_CONNECTIONS": "1000000",
+            "CHAT_ADDRESS_RATE": "1000000/1000000",
             "CHAT_AGENT_GRACE_SECONDS": "3600",  # nobody is connected between seating and load
             "CHAT_DRAIN_SECONDS": "0",
             "CHAT_METRICS_TOKEN": secrets.token_hex(),  # so that everything is counted and reported

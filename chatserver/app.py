@@ -42,6 +42,7 @@ from chatserver.stores.secrets import Secrets
 from chatserver.stores.tickets import TicketNumbers
 from chatserver.web.agent_api import AgentApi
 from chatserver.web.answers import Answers
+from chatserver.web.arrivals import Arrivals
 from chatserver.web.asgi_socket import Receive, Scope, Send, SocketApp
 from chatserver.web.customer_api import CustomerApi
 from chatserver.web.door import Door
@@ -112,7 +113,8 @@ class ChatServer:
         self._reporting = Reporting(process, reports, self.samples, on=bool(settings.metrics_token))
         origins = frozenset(settings.public_origins)
         secure = settings.public_origins[0].startswith("https:")
-        self.door = Door(self.services, origins)
+        arrivals = Arrivals(most=settings.address_connections, rate=settings.address_rate)
+        self.door = Door(self.services, origins, arrivals=arrivals, proxies=settings.trusted_proxies)
         self._socket = SocketApp(self.door)
         transcripts = TranscriptApi(self.services, origins)
         self._http = Starlette(

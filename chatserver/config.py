@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chatserver.errors import ConfigError
-from chatserver.model.limits import AGENT_RATE, CUSTOMER_RATE, Rate
+from chatserver.model.limits import ADDRESS_CONNECTIONS, ADDRESS_RATE, AGENT_RATE, CUSTOMER_RATE, Rate
 from transcripts.masking import KINDS, Masker, PatternError, SitePattern, site_pattern
 
 
@@ -37,6 +37,8 @@ class Settings:
     demo: bool | None = None
     customer_rate: Rate = CUSTOMER_RATE
     agent_rate: Rate = AGENT_RATE
+    address_connections: int = ADDRESS_CONNECTIONS
+    address_rate: Rate = ADDRESS_RATE
     node_lease_seconds: int = 15
     agent_grace_seconds: int = 45
     ping_seconds: int = 25
@@ -86,6 +88,14 @@ class Settings:
             demo=_switch("CHAT_DEMO", get("CHAT_DEMO")),
             customer_rate=_rate("CHAT_CUSTOMER_RATE", get("CHAT_CUSTOMER_RATE"), cls.customer_rate),
             agent_rate=_rate("CHAT_AGENT_RATE", get("CHAT_AGENT_RATE"), cls.agent_rate),
+            address_connections=_number(
+                "CHAT_ADDRESS_CONNECTIONS",
+                get("CHAT_ADDRESS_CONNECTIONS"),
+                cls.address_connections,
+                1,
+                1_000_000,
+            ),
+            address_rate=_rate("CHAT_ADDRESS_RATE", get("CHAT_ADDRESS_RATE"), cls.address_rate),
             node_lease_seconds=_number(
                 "CHAT_NODE_LEASE_SECONDS", get("CHAT_NODE_LEASE_SECONDS"), cls.node_lease_seconds, 1, 300
             ),

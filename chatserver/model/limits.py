@@ -15,6 +15,8 @@ class Rate:
 
 CUSTOMER_RATE = Rate(10, 1)
 AGENT_RATE = Rate(20, 10)
+ADDRESS_CONNECTIONS = 1_000  # WebSockets of one client address: a large office behind one
+ADDRESS_RATE = Rate(1_000, 50)  # new ones: all of it may come back at once
 
 
 class Meter:
@@ -27,6 +29,10 @@ class Meter:
         self._burst_seconds = (rate.burst - 1) * self._step
         self._free_at = 0.0
         self.refused = 0  # in a row
+
+    def rested(self, now: float) -> bool:
+        """Whether it is as good as new."""
+        return self._free_at <= now
 
     def take(self, now: float) -> int:
         """Takes one; 0, or the ms to wait for the next. `now` is monotonic time in seconds."""

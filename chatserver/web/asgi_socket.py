@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from chatserver.web.door import Door, Refused
+from chatserver.wire.codec import Codec
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -128,10 +129,18 @@ class SocketApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         try:
-            codec = self._door.check(scope["path"], [(name.lower(), value) for name, value in scope["headers"]])
+            headers = [(name.lower(), value) for name, value in scope["headers"]]
+            peer = scope.get("client")
+            codec, address = self._door.admit(scope["path"], headers, peer[0] if peer else "")
         except Refused as refused:
             await _refuse(send, refused)
             return
+        try:
+            await self._serve(codec, receive, send)
+        finally:
+            self._door.left(address)
+
+    async def _serve(self, codec: Codec, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept", "subprotocol": codec.subprotocol})
         transport = AsgiTransport(send)
         session = self._door.open(transport, codec)

@@ -6,10 +6,13 @@ Middleware does not see this path, so everything that a handshake has to pass is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import structlog
 
 from chatserver.hub.connection import Transport
+from chatserver.model.limits import ADDRESS_CONNECTIONS, ADDRESS_RATE
+from chatserver.web.arrivals import Arrivals, Proxies, TooManyError
 from chatserver.web.services import Services
 from chatserver.web.session import Session
 from chatserver.wire.codec import Codec, choose
@@ -31,14 +34,30 @@ class Refused(Exception):
         self.status, self.why, self.headers = status, why, headers
 
 
+class Admitted(NamedTuple):
+    """A handshake that passes. The address goes back to `Door.left` when the connection ends."""
+
+    codec: Codec
+    address: str
+
+
 class Door:
     """Checks handshakes, and makes sessions of those that pass."""
 
-    def __init__(self, services: Services, origins: frozenset[str]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        origins: frozenset[str],
+        *,
+        arrivals: Arrivals | None = None,
+        proxies: Iterable[str] = (),
+    ) -> None:
         self._services, self._origins = services, origins
+        self._arrivals = arrivals or Arrivals(most=ADDRESS_CONNECTIONS, rate=ADDRESS_RATE)
+        self._proxies = Proxies(proxies)
 
-    def check(self, path: str, headers: Headers) -> Codec:
-        """The codec of a handshake that passes; names of `headers` are in lower case.
+    def admit(self, path: str, headers: Headers, peer: str) -> Admitted:
+        """A handshake that passes; names of `headers` are in lower case, `peer` is whose socket it is.
 
         Raises:
             Refused: it does not pass.
@@ -46,6 +65,22 @@ class Door:
         found = _by_name(headers)
         if self._services.hub.drain.begun:
             raise Refused(503, "This node is going; another one takes you.", (b"retry-after", b"1"))
+        address = self._proxies.client(peer, found.get(b"x-forwarded-for", ()))
+        try:
+            self._arrivals.come(address)
+        except TooManyError as error:
+            raise Refused(429, error.why, (b"retry-after", b"%d" % error.retry_after)) from error
+        try:
+            return Admitted(self._check(path, found), address)
+        except Refused:
+            self.left(address)
+            raise
+
+    def left(self, address: str) -> None:
+        """The connection of one who was admitted has ended."""
+        self._arrivals.leave(address)
+
+    def _check(self, path: str, found: dict[bytes, list[str]]) -> Codec:
         if path != PATH:
             raise Refused(404, f"The socket is at {PATH}.")
         if len(found.get(b"host", ())) != 1:  # its value says nothing behind a proxy: the Origin is what counts

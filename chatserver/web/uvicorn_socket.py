@@ -32,6 +32,8 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc]  # see above
 
     def __init__(self, door: Door, *, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         self._door, self._server_state = door, server_state
+        self._codec: Codec
+        self._address: str | None = None  # since it was admitted
         super().__init__(
             None,  # host, of a client
             None,  # path, of a client
@@ -62,6 +64,9 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc]  # see above
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server_state.connections.discard(self)
+        if self._address is not None:
+            self._door.left(self._address)
+            self._address = None
         super().connection_lost(exc)
         self._tcp.forget()
 
@@ -69,7 +74,8 @@ class SocketProtocol(WSProtocol):  # type: ignore[misc]  # see above
         """The upgrade request, once."""
         try:
             upgrade = Upgrade.read(data)
-            self._codec: Codec = self._door.check(upgrade.path, upgrade.headers)
+            peer = self._tcp.get_extra_info("peername")
+            self._codec, self._address = self._door.admit(upgrade.path, upgrade.headers, peer[0] if peer else "")
         except Refused as refused:
             self._refuse(refused)
         else:

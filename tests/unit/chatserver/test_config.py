@@ -45,6 +45,8 @@ def test_everything_can_be_set() -> None:
             "CHAT_RETENTION_AT": "23:05",
             "CHAT_DRAIN_SECONDS": "60",
             "CHAT_DRAIN_RATE": "300",
+            "CHAT_ADDRESS_CONNECTIONS": "5000",
+            "CHAT_ADDRESS_RATE": "200/10",
             "CHAT_MASK_OFF": "pin, code",
             "CHAT_MASK_PATTERNS": r"staff=EMP-\d{6} club=KD[-\s]?\d{5,9}",
         }
@@ -61,6 +63,7 @@ def test_everything_can_be_set() -> None:
     assert settings.site_origins == ("https://shop.example", "https://www.shop.example:8443")
     assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
     assert (settings.customer_rate, settings.agent_rate) == (Rate(3, 0.5), Rate(30, 20))
+    assert (settings.address_connections, settings.address_rate) == (5_000, Rate(200, 10))
     assert (settings.strict, settings.demo, settings.log_json) == (True, False, True)
     assert settings.metrics_token == "a-long-enough-secret"
     assert (settings.node_lease_seconds, settings.agent_grace_seconds, settings.audit_seconds) == (10, 90, 600)
