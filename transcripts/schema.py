@@ -223,3 +223,12 @@ interrupted_erasures = Table(
     Column("ticket", BigInteger, primary_key=True, autoincrement=False),
     Column("begun_at", BigInteger, nullable=False),
 )
+
+# The same of people. `called` is a keyed digest of how they were called when that was asked for.
+interrupted_people = Table(
+    "interrupted_people",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("called", Text, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+)

@@ -66,7 +66,7 @@ async def _erase(
     async with database(settings) as engine:
         others: list[Perhaps] = []
         if customer is not None:
-            subject = await subject_of_customer(engine, customer)
+            subject = await _subject(engine, settings, customer)
             async with read(engine) as connection:
                 others = await perhaps(connection, subject.customers)
         else:
@@ -83,8 +83,15 @@ async def _erase(
             await eraser.plan(subject)  # whoever may not be erased is not signed out either
             if live:
                 await sign_out(live.link, subject.customers)
+            if customer is not None:
+                subject = await _subject(engine, settings, customer)  # with what they have begun until just now
             show_certificate(await eraser.erase(subject))
             tell_of(others, command="erase --customer {}")
+
+
+async def _subject(engine: AsyncEngine, settings: Settings, customer: str) -> Subject:
+    begun = await Eraser(engine, _sealer(engine, settings)).interrupted_people(customer)
+    return await subject_of_customer(engine, customer, begun=begun)
 
 
 @asynccontextmanager

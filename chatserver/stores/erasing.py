@@ -70,8 +70,13 @@ _REWRITE_SECONDS = 600.0
 _WRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
 
 
-async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
+async def subject_of_customer(engine: AsyncEngine, name: str, *, begun: Sequence[str] = ()) -> Subject:
     """A customer by our id, or `external:ID` by the site's, with all their chats and whoever is the same person.
+
+    Args:
+        engine: the database.
+        name: the customer.
+        begun: ids of who was called so when an erasure of them began that has not ended.
 
     Raises:
         NotFoundError: there is no such customer.
@@ -79,7 +84,7 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
     given = customers.c.external_id == name.removeprefix("external:") if name.startswith("external:") else None
     async with read(engine) as db:
         found = await db.execute(select(customers.c.id).where(customers.c.id == name if given is None else given))
-        ids = set(found.scalars())
+        ids = {*found.scalars(), *begun}
         if not ids:
             raise NotFoundError(f"There is no customer {name}.")
         people = [one for id_ in sorted(ids) for one in await taken_with(db, id_)]
@@ -92,7 +97,7 @@ async def subject_of_customer(engine: AsyncEngine, name: str) -> Subject:
         )
         named = {ticket: email for ticket, email in chats.all()}
     written = {email for email in (*emails.values(), *named.values()) if email}
-    return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)))
+    return Subject(tickets=tuple(named), customers=tuple(sorted(emails)), emails=tuple(sorted(written)), called=name)
 
 
 class LiveChats:

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Column, Delete, LargeBinary, Text, Update, delete, func, select, update
@@ -19,6 +19,7 @@ from transcripts import schema
 from transcripts.append import append_in
 from transcripts.database import read, repeated, write
 from transcripts.entry import ChatBatch
+from transcripts.erasure import interrupted
 from transcripts.erasure.certificate import Certificate, Searched
 from transcripts.erasure.chat import bodies_of, check_entries, ended_chat, erased_chat, redacted
 from transcripts.erasure.database import database_files, holds
@@ -31,7 +32,6 @@ from transcripts.holds import check as check_holds
 from transcripts.ids import new_id
 from transcripts.seal import Sealer
 from transcripts.search import Search
-from transcripts.upsert import upsert
 
 BATCH = 50
 """Chats at a time: what is said of them is in memory, and whoever shares the process waits for no more than these."""
@@ -40,7 +40,6 @@ _TRIES = 3
 _PAUSE_SECONDS = 0.5
 
 _chats = schema.chats.c
-_interrupted = schema.interrupted_erasures.c
 
 
 @dataclass(frozen=True)
@@ -131,12 +130,18 @@ class Eraser:
         for place in self._places:
             await place.settle(subject.tickets)
         run = Run(subject.customers)
-        for some in _batches(subject.tickets):
-            await self._erase_chats(Subject(some, subject.entries), run)
-        people = Subject(customers=subject.customers, emails=subject.emails)
+        # First: when their chats are gone, so is what they have called themselves there, and mail waits under it.
+        people = replace(subject, tickets=(), entries=())
         run.look_for(await self._samples(people))
         run.count(await repeated(lambda: self._erase_people(people)))
+        for some in _batches(subject.tickets):
+            await self._erase_chats(Subject(some, subject.entries), run)
         return await self._end(run)
+
+    async def interrupted_people(self, called: str) -> tuple[str, ...]:
+        """The customers of an erasure that was interrupted, by how they were called in it."""
+        async with read(self._engine) as connection:
+            return await interrupted.people(connection, called=called, key=self._sealer.key)
 
     async def sweep(
         self,
@@ -161,7 +166,9 @@ class Eraser:
             StoreUnavailableError: the database does not answer.
         """
         run, left = Run(), dict[int, str]()
-        for some in _batches(await self._interrupted()):
+        async with read(self._engine) as connection:
+            begun = await interrupted.chats(connection)
+        for some in _batches(begun):
             await self._clean_up(some, run, left)
         for done in range(0, len(tickets), BATCH):
             on_progress(done, len(tickets))
@@ -207,11 +214,6 @@ class Eraser:
                 run.tickets[ticket] = None
         await self._search.index(tickets)
 
-    async def _interrupted(self) -> list[int]:
-        question = select(_interrupted.ticket).order_by(_interrupted.ticket)
-        async with read(self._engine) as connection:
-            return list(await connection.scalars(question))
-
     async def _samples(self, subject: Subject) -> Iterable[bytes]:
         """What has to be gone afterwards, as bytes."""
         found: dict[bytes, None] = {}
@@ -249,13 +251,15 @@ class Eraser:
             rows = await self._apply(connection, alone)
             epoch = secrets.randbelow(2**32 - 1) + 1
             await connection.execute(update(schema.chats).where(_chats.ticket == ticket).values(epoch=epoch))
-            begun = upsert(connection, schema.interrupted_erasures, key=["ticket"], kept=())
-            await connection.execute(begun, {"ticket": ticket, "begun_at": self._now()})
+            await interrupted.begin_chats(connection, (ticket,), now=self._now())
         return rows
 
     async def _erase_people(self, people: Subject) -> dict[str, int]:
         async with write(self._engine) as connection:
             await check_holds(connection, customers=people.customers, same=self._same)
+            await interrupted.begin_people(
+                connection, people.customers, called=people.called, key=self._sealer.key, now=self._now()
+            )
             return await self._apply(connection, people)
 
     async def _erase_left(self, some: Sequence[str], left_people: LeftPeople, run: Run) -> None:
@@ -269,10 +273,7 @@ class Eraser:
                 people = Subject(customers=tuple(await left_people(connection, some)))
                 chats = select(_chats.ticket).where(_chats.customer_id.in_(people.customers)).order_by(_chats.ticket)
                 tickets = list(await connection.scalars(chats))
-                if tickets:
-                    begun = upsert(connection, schema.interrupted_erasures, key=["ticket"], kept=())
-                    now = self._now()
-                    await connection.execute(begun, [{"ticket": ticket, "begun_at": now} for ticket in tickets])
+                await interrupted.begin_chats(connection, tickets, now=self._now())
                 return people, tickets, await self._apply(connection, people)
 
         people, tickets, rows = await repeated(erase)
@@ -298,8 +299,7 @@ class Eraser:
         looks = await self._cleaned(run.samples)
         certificate = await self._certificate(run, looks)
         async with write(self._engine) as connection:
-            for some in _batches(list(run.tickets)):
-                await connection.execute(delete(schema.interrupted_erasures).where(_interrupted.ticket.in_(some)))
+            await interrupted.end(connection, run.tickets, run.customers)
             await self._keep(connection, certificate)
         return certificate
 

@@ -18,12 +18,15 @@ NOW = object()
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom or what an erasure is about. `entries` are numbers of the one chat in `tickets`; none: all of every chat."""
+    """Whom or what an erasure is about. `entries` are numbers of the one chat in `tickets`; none: all of every chat.
+    `called` is how the customers were called, for who asks again after it was interrupted.
+    """
 
     tickets: tuple[int, ...] = ()
     entries: tuple[int, ...] = ()
     customers: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ KEPT: Mapping[str, str] = {
     "holds": "id ticket customer_id reason placed_by placed_at lifted_by lifted_at",
     "retention": "department topic days",
     "interrupted_erasures": "ticket begun_at",
+    "interrupted_people": "customer_id called begun_at",
     # Ids of staff, never a customer's (they are all "customer"); the log of who looked is somebody's right, too.
     "accesses": "id ticket at who how",
 }

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from chatserver.keys import Keys
+from chatserver.stores.erasing import ALL_RULES, subject_of_customer
 from chatserver.wire import close_codes
 from tests.support.people import People, Talk, add_staff, start_talk
 from tests.support.server import RunningServer, chatserver, wait_until
-from transcripts.erasure import is_genuine
-from transcripts.seal import SealKey
+from transcripts.database import open_database
+from transcripts.erasure import Eraser, is_genuine
+from transcripts.seal import Sealer, SealKey
 from transcripts.ticket import ticket_of
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +127,38 @@ async def test_a_customer_of_an_import_is_erased_with_all_their_chats(tmp_path: 
     assert chatserver("transcripts", "erase", "--customer", certificate["customers"][0], "--data", data).returncode == 0
     assert chatserver("transcripts", "import", file, "--data", data).returncode == 0
     assert b"axolotl" not in (data / "chat.db").read_bytes()
+
+
+async def test_an_interrupted_erasure_ends_when_it_is_asked_for_by_the_same_name(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "old.jsonl"
+    mia = {"id": "wilhelmina-77", "name": "Wilhelmina Brandt", "email": "wilhelmina@example.org"}
+    entries = [{"role": "customer", "text": SECRET}]
+    chats = [{"external_id": f"t-{n}", "customer": mia, "entries": entries} for n in range(2)]
+    file.write_text("\n".join(map(json.dumps, chats)))
+    assert chatserver("transcripts", "import", file, "--data", data).returncode == 0
+
+    class Killed(BaseException):
+        pass
+
+    async def killed(*_: object) -> None:
+        raise Killed
+
+    engine = open_database(f"sqlite:///{data / 'chat.db'}")
+    eraser = Eraser(engine, Sealer(engine, SealKey.from_bytes(Keys.load(data, {}).seal)), rules=ALL_RULES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(eraser, "_erase_chats", killed)  # only what is known of the customer is gone
+        with pytest.raises(Killed):
+            await eraser.erase(await subject_of_customer(engine, "external:wilhelmina-77"))
+    await engine.dispose()
+    assert b"wistful axolotl" in (data / "chat.db").read_bytes()
+
+    stranger = chatserver("transcripts", "erase", "--customer", "external:wilhelmina-7", "--data", data)
+    assert (stranger.returncode, stranger.stderr) == (1, "chatserver: There is no customer external:wilhelmina-7.\n")
+    again = chatserver("transcripts", "erase", "--customer", "external:wilhelmina-77", "--data", data)
+    assert again.returncode == 0, again.stderr
+    certificate = json.loads(again.stdout)
+    assert (len(certificate["chats"]), len(certificate["customers"])) == (2, 1)
+    assert traces(data) == {}
 
 
 async def test_an_erased_customer_is_signed_out_everywhere(server: RunningServer) -> None:

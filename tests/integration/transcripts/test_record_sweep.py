@@ -191,6 +191,27 @@ async def test_who_is_killed_goes_on_where_they_were(
     await assert_verified(store, *ALL)
 
 
+@pytest.mark.parametrize("moment", [("erase", TICKET), ("erase", OTHER_TICKET), ("scrub", None), ("look", None)])
+async def test_who_was_killed_is_found_by_the_name_they_had(
+    eraser: Eraser, engine: AsyncEngine, store: Store, spy: Spy, moment: tuple[str, Any]
+) -> None:
+    def killed() -> None:
+        raise Killed
+
+    subject = Subject((TICKET, OTHER_TICKET), customers=(CUSTOMER, "cust-too"), called="external:c-77")
+    spy.on[moment] = killed
+    with pytest.raises(Killed):
+        await eraser.erase(subject)
+    assert await eraser.interrupted_people("external:c-7") == ()
+    assert await eraser.interrupted_people("external:c-77") == (CUSTOMER, "cust-too")
+    spy.on.clear()
+    certificate = await eraser.erase(subject)
+    assert [one.ticket for one in certificate.chats] == [TICKET, OTHER_TICKET]
+    assert certificate.customers == (CUSTOMER, "cust-too")
+    assert await eraser.interrupted_people("external:c-77") == ()
+    assert await interrupted(engine) == []
+
+
 async def test_who_is_told_to_stop_stops_between_two_batches(eraser: Eraser, engine: AsyncEngine, store: Store) -> None:
     def stop(done: int, total: int) -> None:
         if done == 1:
