@@ -20,7 +20,7 @@ from chatserver.broker.wire import bulks
 from chatserver.model.chat import OPEN_STATES
 from chatserver.model.person import Participant
 
-_PARTS: Final = 21  # number of keys, 4 keys, 16 arguments
+_PARTS: Final = 23  # number of keys, 4 keys, 18 arguments
 _SAID_RIGHT: Final = "post"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -46,6 +46,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     right: str = "post"
     states: str = "queued active waiting"
     gen: int | None = None
+    me: Participant | None = None  # as they were when somebody looked last; Redis compares, and looks itself
     sets: tuple[tuple[str, str], ...] = ()
 
     def parts(self) -> tuple[bytes, bytes]:
@@ -80,6 +81,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
             self.person_id,
             self.participant,
             self.device,
+            me=self.me,
             right=self.right,
             states=self.states,
             audience=self.audience,
@@ -133,6 +135,7 @@ def _beginning(
     participant: str,
     device: str,
     *,
+    me: Participant | None,
     right: str,
     states: str,
     audience: str,
@@ -140,7 +143,7 @@ def _beginning(
     fence: bytes,
     head: bytes,
 ) -> bytes:
-    """The keys, and the arguments 1 to 12."""
+    """The keys, and the arguments 1 to 14."""
     return bulks(
         (
             4,
@@ -154,7 +157,8 @@ def _beginning(
             f"p:{person_id}",
             participant,
             f"w:{participant}:{device}",
-            f" {right}",
+            *_rights_known(me, right),
+            right,
             states,
             audience,
             b"E" + origin,
@@ -162,6 +166,12 @@ def _beginning(
             head,
         )
     )
+
+
+def _rights_known(me: Participant | None, right: str) -> tuple[str, str]:
+    """The line in which we have found the right, and whether `own` is in it; empty: the script has to look itself."""
+    rights = me.rights.split() if me else []
+    return (me.line(), "own" if "own" in rights else "") if me and right in rights else ("", "")
 
 
 class Voice:
@@ -233,6 +243,7 @@ class Voice:
             right=_SAID_RIGHT,
             states=OPEN_STATES,
             gen=gen,
+            me=me,
         )
 
     def _begin(self, replid: bytes, gen: int | None) -> None:
@@ -244,6 +255,7 @@ class Voice:
             me.person_id,
             me.id,
             self.device,
+            me=me,
             right=_SAID_RIGHT,
             states=OPEN_STATES,
             audience="all",

@@ -12,19 +12,6 @@ local function finish(head, epoch, seq, prev, at, body)
   return head .. numbers .. body, numbers
 end
 
--- Of a participant's line. Without patterns, which look at a character at a time.
-local function begins(line, participant)
-  return string.find(line, participant, 1, true) == 1 and string.byte(line, #participant + 1) == 32
-end
-
-local function has_right(line, right)
-  local _, last = string.find(line, right, 1, true)
-  local ends = string.find(line, '\n', 1, true)
-  if not last or not ends or last > ends then return false end   -- what follows is the name
-  local follows = string.byte(line, last + 1)
-  return follows == 32 or follows == 10
-end
-
 -- A device's window: its last n, then (seq, hash of the body) of its last 16 commands, newest first.
 local function window_look(win, n, hash)
   local last = 0
