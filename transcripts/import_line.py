@@ -196,6 +196,7 @@ class _Safe:
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
+        self._known: dict[str, str] = {}  # the agent's name comes with every second message
 
     def line(self, line: ImportLine) -> ImportLine:
         return msgspec.structs.replace(
@@ -205,14 +206,22 @@ class _Safe:
             order=None if line.order is None else self._text(str(line.order)),
             product=self._text(line.product),
             agent=None if line.agent is None else self.person(line.agent),
-            entries=[msgspec.structs.replace(entry, name=self._text(entry.name)) for entry in line.entries],
+            entries=[self._entry(entry) for entry in line.entries],
         )
 
     def person(self, person: ImportedPerson) -> ImportedPerson:
         return msgspec.structs.replace(person, name=self._text(person.name), email=self._text(person.email))
 
+    def _entry(self, entry: ImportedEntry) -> ImportedEntry:
+        name = self._text(entry.name)
+        return entry if name == entry.name else msgspec.structs.replace(entry, name=name)
+
     def _text(self, text: str | None) -> str | None:
-        return self._masker.mask(_plain(text)).text if text else None
+        if not text:
+            return None
+        if text not in self._known:
+            self._known[text] = self._masker.mask(_plain(text)).text
+        return self._known[text]
 
 
 def _plain(text: str) -> str:

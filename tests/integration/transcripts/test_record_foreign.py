@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -298,3 +300,27 @@ async def test_who_said_it_is_never_guessed_as_customer_or_agent(engine: AsyncEn
 )
 def test_html_becomes_text(html: str | None, text: str) -> None:
     assert plain_text(html) == text
+
+
+PIECES = [
+    "<p>",
+    "</p>",
+    "<div>",
+    "</div>",
+    "<br>",
+    "<br/>",
+    "<br />",
+    "a",
+    "b > c",
+    " ",
+    "\n",
+    "\n\n",
+    "\u2028",
+    "\x1f",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_paragraphs_are_read_as_the_parser_reads_them(html: str) -> None:
+    parsed = f"{html}<b></b>"  # nothing to read, but no paragraph either
+    assert plain_text(html) == plain_text(parsed)
