@@ -51,17 +51,31 @@ def codes(text: str) -> list[Word]:
     """The joined and cut forms of numbers, codes and hyphenated words in a text: each can also be found by these."""
     if not _MAYBE_CODE.search(text):
         return []
-    found = {(match.span(), join(match.group())) for pattern in _JOINED for match in pattern.finditer(text)}
-    found |= {(match.span(), fold(match.group())) for match in _DIGITS_IN_WORD.finditer(text)}
+    found = {(match.span(), fold(match.group())) for match in _DIGITS_IN_WORD.finditer(text)}
+    for sign, pattern in _JOINED:
+        if sign.search(text):
+            found |= {(match.span(), join(match.group())) for match in pattern.finditer(text)}
     return sorted(Word(term, *span) for span, term in found if 0 < len(term) <= MAX_TERM)
 
 
 def parts(text: str) -> list[str]:
     """The ends of the long numbers in a text, four digits and more, each with `PART` before it; dates are none."""
+    return _parts(text, codes(text))
+
+
+def other_forms(text: str) -> list[str]:
+    """What a text can be found by beside its own terms: its codes and the parts of its numbers."""
+    found = codes(text)
+    return [*(code.term for code in found), *_parts(text, found)]
+
+
+def _parts(text: str, found: list[Word]) -> list[str]:
     if not _MAYBE_LONG.search(text):
         return []
     plain = _DATE.sub(" ", text)
-    numbers = [*terms(plain), *(code.term for code in codes(plain))]
+    if plain != text:
+        found = codes(plain)
+    numbers = [*terms(plain), *(code.term for code in found)]
     long = dict.fromkeys(one for one in numbers if is_number(one) and _LONG_NUMBER <= len(one) <= _LONGEST_NUMBER)
     return list(dict.fromkeys(PART + one[at:] for one in long for at in range(len(one) - MIN_PART + 1)))
 
@@ -150,7 +164,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'(?:s|t|re|ve|ll|d|m)\b)?")
 _PART = re.compile(r"[^\W_]+")
 _WIDE_DIGIT = re.compile(r"(?![0-9])\d")
 _MAYBE_LONG = re.compile(r"\d\D?\d\D?\d\D?\d")
-_DATE = re.compile(r"(?<!\d)(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2}))(?!\d|[-./]\d)")
+_DATE = re.compile(r"\d(?<!\d\d)(?:\d{3}[-./]\d{1,2}[-./]\d{1,2}|\d?[-./]\d{1,2}[-./](?:\d{4}|\d{2}))(?!\d|[-./]\d)")
 
 # Han, kana, Hangul, and the scripts of South-East Asia that have no spaces.
 _NO_SPACES = (
@@ -160,14 +174,27 @@ _NO_SPACES = (
 _UNSPACED = re.compile(f"[{_NO_SPACES}]")
 _UNSPACED_PIECES = re.compile(f"[{_NO_SPACES}]+|[^{_NO_SPACES}]+")
 
-# The look-behind keeps each pattern from beginning in the middle of a word: time stays linear.
+# The look-behind keeps each pattern from beginning in the middle of a word: time stays linear. It stands behind the
+# first digit, because a search for a digit passes over letters quickly.
 _MAYBE_CODE = re.compile(r"[\d\-_\u2010-\u2013]")
+# What has to be in a text that has such a code, and the code.
 _JOINED = (
-    re.compile(r"(?<![^\W_])[^\W_]++(?:[-_\u2010-\u2013][^\W_]++)+"),  # AB-1234, e-mail
-    re.compile(r"(?<![^\W_])\d++(?:[-./\u2010-\u2013]\d++)+"),  # 112-7788, 22.11.2025
-    re.compile(r"(?<![^\W_])\d++(?:[-./ \u00a0\u2010-\u2013]\d++)+"),  # 100 009
+    (
+        re.compile(r"[-_\u2010-\u2013]"),
+        re.compile(r"(?<![^\W_])[^\W_]++(?:[-_\u2010-\u2013][^\W_]++)+"),  # AB-1234, e-mail
+    ),
+    (
+        re.compile(r"\d[-./\u2010-\u2013]\d"),
+        re.compile(r"\d(?<![^\W_]\d)\d*+(?:[-./\u2010-\u2013]\d++)+"),  # 112-7788, 22.11.2025
+    ),
+    (
+        re.compile(r"\d[ \u00a0]\d"),  # without a space it is one of those before
+        re.compile(r"\d(?<![^\W_]\d)\d*+(?:[-./ \u00a0\u2010-\u2013]\d++)+"),  # 100 009
+    ),
 )
-_DIGITS_IN_WORD = re.compile(r"(?<=[^\W\d_])\d{3,}|(?<!\d)\d{3,}(?=[^\W\d_])")  # the 1234 of AB1234
+_DIGITS_IN_WORD = re.compile(
+    r"\d(?:(?<=[^\W\d_]\d)\d{2,}|(?<!\d\d)\d{2,}(?=[^\W\d_]))",  # the 1234 of AB1234
+)
 
 # Letters that Unicode does not take apart.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from transcripts.chat import Chat
-from transcripts.search.analyser import codes, parts, terms
+from transcripts.search.analyser import other_forms, terms
 
 CUSTOMER, AGENT = "customer", "agent"
 
@@ -98,13 +98,13 @@ def _text(entries: Iterable[Said]) -> str:
 
 def _codes(entries: Iterable[Said]) -> list[str]:
     texts = [entry.text for entry in entries if entry.text]
-    return [term for text in texts for term in (*(code.term for code in codes(text)), *parts(text))]
+    return [term for text in texts for term in other_forms(text)]
 
 
 def _names(values: Iterable[str | None]) -> str:
     """Terms, joined forms and parts of short values, each value once."""
     known = list(dict.fromkeys(value for value in values if value))
-    forms = ([*terms(value), *(code.term for code in codes(value)), *parts(value)] for value in known)
+    forms = ([*terms(value), *other_forms(value)] for value in known)
     return _BREAK.join(" ".join(form) for form in forms)
 
 

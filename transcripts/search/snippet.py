@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from transcripts.entry import Entry
-from transcripts.search.analyser import PART, Word, codes, is_number, parts, terms, words
+from transcripts.search.analyser import PART, Word, codes, is_number, other_forms, terms, words
 from transcripts.search.document import BREAK
 from transcripts.search.query import Clause
 from transcripts.search.ranking import Weights, needles, says_little
@@ -39,7 +39,7 @@ def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weig
     for entry in entries:
         if not entry.text or (side is not None and (entry.role == "customer") != (side == "customer")):
             continue
-        forms = (*terms(entry.text), BREAK, *(code.term for code in codes(entry.text)), *parts(entry.text))
+        forms = (*terms(entry.text), BREAK, *other_forms(entry.text))
         said = f" {' '.join(forms)} "
         score = sum(
             value * max(worth if needle in said else 0.0 for needle, worth in wanted) for value, wanted in asked

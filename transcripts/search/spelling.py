@@ -29,14 +29,16 @@ _TOLD_APART = 20  # how much more often a guess has to be said than the word tha
 
 def spelled(word: str) -> bool:
     """Whether it can be looked after: a word of an alphabet, of some length."""
-    return SHORTEST <= len(word) <= LONGEST and word.isalpha() and not has_no_spaces(word)
+    return SHORTEST <= len(word) <= LONGEST and word.isalpha() and (word.isascii() or not has_no_spaces(word))
 
 
 def words_of(documents: Iterable[Document]) -> set[str]:
     """The words in these documents that are looked after."""
-    columns = (column for one in documents for part in (one.public, one.notes or {}) for column in part.values())
-    found = {term for column in columns for term in column.split()}
-    return {term for term in found if spelled(term)}
+    found: set[str] = set()
+    for one in documents:
+        for column in (*one.public.values(), *(one.notes or {}).values()):
+            found.update(column.split())
+    return set(filter(spelled, found))
 
 
 class Vocabulary:

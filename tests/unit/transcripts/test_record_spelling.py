@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcripts.search.analyser import parts, terms
+from transcripts.search.analyser import codes, other_forms, parts, terms
 from transcripts.search.spelling import distance, guesses, nearest
 from transcripts.search.suggestion import suggestion
 
@@ -48,6 +49,13 @@ def test_a_long_number_is_found_by_its_parts() -> None:
     assert "№7788" in parts("my 112-77-88")
     assert parts("on 2025-03-09 or 22.11.2025 at 12:30") == []
     assert parts("12345") == parts("no number") == parts("1" * 30) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["AB-1234567 e-mail", "on 2025-03-09, no. 12 34 56", "22.11.2025 1-2-3", "nothing", ""]
+)
+def test_other_forms_are_codes_and_parts(text: str) -> None:
+    assert other_forms(text) == [*(code.term for code in codes(text)), *parts(text)]
 
 
 def test_digits_of_other_scripts_are_digits() -> None:
