@@ -7,7 +7,6 @@ folded text knows its place in the original, so what is found there is replaced 
 import re
 import unicodedata
 from array import array
-from functools import cached_property
 
 # Inside a number they are nothing: soft hyphen, joiners, marks of direction, variation selectors, a keycap's frame.
 _INVISIBLE = {
@@ -61,15 +60,11 @@ class Folded:
         self._at: array[int] | None = None
         if original.isascii():
             self.text = original.lower()
-            return
-        self.text = original.translate(_TABLE)
-        if len(self.text) != len(original):
-            self._at = array("L", (place for place, char in enumerate(original) if _TABLE[ord(char)] is not None))
-
-    @cached_property
-    def groups(self) -> list[tuple[int, int]]:
-        """Where digits stand together."""
-        return [group.span() for group in _GROUP.finditer(self.text)]
+        else:
+            self.text = original.translate(_TABLE)
+            if len(self.text) != len(original):
+                self._at = array("L", (place for place, char in enumerate(original) if _TABLE[ord(char)] is not None))
+        self.groups = [group.span() for group in _GROUP.finditer(self.text)]  # where digits stand together
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the folded characters start … end-1 stand in the original."""

@@ -43,6 +43,8 @@ def _goes_on(between: str) -> bool:
 
 
 def _of(text: str, start: int, end: int, labels: Labels) -> Found | None:
+    if not labels:
+        return None  # nearly always
     for stop in (end, _FIRST_GROUP.match(text, start, end).end()):  # type: ignore[union-attr]  # it begins with a digit
         digits = sum(char.isdigit() for char in text[start:stop])
         for label in labels:
@@ -56,7 +58,7 @@ def _of_far(text: str, start: int, end: int, labels: Labels) -> Found | None:
     """Identity numbers whose label stands further away: their check digit has to be right."""
     if labels:
         return None
-    digits = "".join(char for char in text[start:end] if char.isdigit())
+    digits = text[start:end].replace(" ", "").replace("-", "")
     far = far_labels(text, start) if len(digits) in (9, 12) else ()
     if any(label.kept for label in far):
         return None
