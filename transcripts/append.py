@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, case, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.sql.dml import Update
+from sqlalchemy.sql.dml import Insert, Update
 
 from transcripts import schema
 from transcripts.bulk import execute_many, insert_many
@@ -248,7 +248,7 @@ class _Plan:
     async def execute(self, connection: AsyncConnection) -> None:
         changed, grown = self._changed - self._new, self._grown - self._changed - self._new
         if self._new:
-            await connection.execute(insert(schema.chats), [self.chats[ticket] for ticket in sorted(self._new)])
+            await execute_many(connection, _INSERT_CHAT, [self.chats[ticket] for ticket in sorted(self._new)])
         if changed:
             await execute_many(connection, _UPDATE_CHAT, [_projected(self.chats[ticket]) for ticket in changed])
         if grown:
@@ -256,11 +256,12 @@ class _Plan:
         if self._entries:
             await insert_many(connection, _INSERT_ENTRY, self._entries)
         if self._participants:
-            await connection.execute(_upsert_participant(connection), self._participants)
+            await execute_many(connection, _upsert_participant(connection), self._participants)
         if self._reads:
             await execute_many(connection, _UPDATE_READ, self._reads)
 
 
+_INSERT_CHAT = insert(schema.chats)
 _INSERT_ENTRY = insert(schema.entries)
 
 
@@ -300,7 +301,7 @@ _UPDATE_READ = (
 )
 
 
-def _upsert_participant(connection: AsyncConnection) -> Any:
+def _upsert_participant(connection: AsyncConnection) -> Insert:
     table = schema.participants
     kept = ("ticket", "participant_id", "read_seq")
     return upsert(connection, table, key=("ticket", "participant_id"), kept=kept)

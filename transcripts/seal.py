@@ -6,6 +6,7 @@ database's chain and marks the chat closed. Killed at any point, either all of i
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
@@ -77,16 +78,19 @@ class Sealer:
             return []
         number, prev_seal = await _locked_head(connection)
         made: list[Segment] = []
+        rows: list[dict[str, Any]] = []
         for chat in chats:
             of_chat = leaves[chat.ticket]
+            full_root = merkle.root(one.hash for one in of_chat)
+            public = [one.hash for one in of_chat if one.public]
             segment = self._key.sign(
                 Segment(
                     number=(number := number + 1),
                     ticket=chat.ticket,
                     from_seq=chat.sealed_seq + 1,
                     to_seq=chat.last_seq,
-                    public_root=merkle.root(one.hash for one in of_chat if one.public),
-                    full_root=merkle.root(one.hash for one in of_chat),
+                    public_root=full_root if len(public) == len(of_chat) else merkle.root(public),
+                    full_root=full_root,
                     prev_seal=prev_seal,
                     sealed_at=self._now(),
                     key_id=self._key.key_id,
@@ -94,7 +98,7 @@ class Sealer:
             )
             prev_seal = segment.digest()
             made.append(segment)
-        rows = [{**msgspec.structs.asdict(segment), "digest": segment.digest()} for segment in made]
+            rows.append({**msgspec.structs.asdict(segment), "digest": prev_seal})
         await execute_many(connection, insert(schema.seals), rows)
         await connection.execute(
             update(schema.seal_chain).where(_chain.id == 1).values(number=number, digest=prev_seal)

@@ -22,7 +22,7 @@ START = bytes(32)
 
 def leaf(*, seq: int, at: int, role: str, participant_id: str, kind: str, audience: str, commitment: bytes) -> bytes:
     """The Merkle leaf hash of one entry: everything about it except its body, for which the commitment stands."""
-    return merkle.leaf_hash(canonical([seq, at, role, participant_id, kind, audience, commitment.hex()]))
+    return merkle.leaf_hash(canonical((seq, at, role, participant_id, kind, audience, commitment.hex())))
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
