@@ -22,7 +22,7 @@ from transcripts.seal import Sealer
 from transcripts.search import Search
 from transcripts.store import Store
 
-AT_ONCE = 200
+AT_ONCE = 400
 """Chats written in one transaction."""
 
 
