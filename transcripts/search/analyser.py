@@ -43,7 +43,7 @@ def words(text: str) -> list[Word]:
 def terms(text: str) -> list[str]:
     """The terms of a text in order."""
     if text.isascii():
-        return [_term(word) for word in _ASCII_WORD.findall(text.lower())]
+        return list(map(_term, _ASCII_WORD.findall(text.lower())))
     return [word.term for word in words(text)]
 
 
@@ -75,7 +75,8 @@ def _parts(text: str, found: list[Word]) -> list[str]:
     plain = _DATE.sub(" ", text)
     if plain != text:
         found = codes(plain)
-    numbers = [*terms(plain), *(code.term for code in found)]
+    in_one_piece = terms(plain) if _LONG_RUN.search(plain) or not plain.isascii() else ()
+    numbers = [*in_one_piece, *(code.term for code in found)]
     long = dict.fromkeys(one for one in numbers if is_number(one) and _LONG_NUMBER <= len(one) <= _LONGEST_NUMBER)
     return list(dict.fromkeys(PART + one[at:] for one in long for at in range(len(one) - MIN_PART + 1)))
 
@@ -164,6 +165,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'(?:s|t|re|ve|ll|d|m)\b)?")
 _PART = re.compile(r"[^\W_]+")
 _WIDE_DIGIT = re.compile(r"(?![0-9])\d")
 _MAYBE_LONG = re.compile(r"\d\D?\d\D?\d\D?\d")
+_LONG_RUN = re.compile(rf"\d{{{_LONG_NUMBER}}}")
 _DATE = re.compile(r"\d(?<!\d\d)(?:\d{3}[-./]\d{1,2}[-./]\d{1,2}|\d?[-./]\d{1,2}[-./](?:\d{4}|\d{2}))(?!\d|[-./]\d)")
 
 # Han, kana, Hangul, and the scripts of South-East Asia that have no spaces.
