@@ -92,6 +92,10 @@ export class Chats {
       renumbered: (items) => {
         for (const { chat, key, n } of items) this.change(chat, { type: "numbered", key, n });
       },
+      takenBack: ([item, ...others]) => {
+        for (const { chat, key, n } of others) this.change(chat, { type: "numbered", key, n });
+        if (item) this.takeBack(item);
+      },
       stale: (ticket) => this.states.has(String(ticket)) && this.attach(ticket),
       items: (items) => this.takeItems(items),
       device: (device) => {
@@ -253,6 +257,14 @@ export class Chats {
     this.change(item.chat, { type: "failed", key: item.key, code: error.code });
     if (item.command.op === "take_chat" && !this.states.get(item.chat)?.info) this.states.delete(item.chat);
     if (error.code === "not_found" && Number(item.chat) > 0) this.takeMissing(Number(item.chat));
+  }
+
+  /** What was refused is in the log after all: its entry stands for it, or comes next. */
+  private takeBack(item: OutboxItem): void {
+    const state = this.get(item.chat);
+    const known = state?.log.some(({ device, n }) => device === state.device && n === item.n);
+    if (known) this.change(item.chat, { type: "discard", key: item.key });
+    else this.show(item);
   }
 
   /** Other tabs have written, or taken something away. */

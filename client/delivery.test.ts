@@ -119,6 +119,35 @@ describe("the outbox on the wire", () => {
     expect(texts(chats)).toEqual(["text 1", "a"]);
   });
 
+  it("takes back what was refused and stands in the history that was rebuilt", async () => {
+    const [chats, socket] = await attached();
+    for (const text of ["a", "b"]) chats.postMessage(TICKET, text);
+    await tick();
+    const [a, b] = socket.got("post_message");
+    socket.say({ op: "error", id: a.id, code: "not_found", message: "" });
+    socket.say({ op: "error", id: b.id, code: "unavailable", message: "", retry_after_ms: 9_000 });
+    expect(chats.get(TICKET)?.pending).toMatchObject([{ text: "a", status: "failed" }, { text: "b", n: 1 }]);
+    socket.die(1006);
+    await vi.advanceTimersByTimeAsync(300);
+    const log = [entry(1, { epoch: 9 }), entry(2, { epoch: 9, device: DEVICE, n: 1, text: "a", participant: "cu" })];
+    const next = await online(chats, page(log, { ok: undefined, reset: true, epoch: 9 }));
+    expect(texts(chats)).toEqual(["text 1", "a"]);
+    expect(chats.get(TICKET)?.pending).toMatchObject([{ text: "b", n: 2, status: "sending" }]);
+    expect(next.got("post_message")).toMatchObject([{ n: 2, text: "b" }]);
+  });
+
+  it("does not believe a refusal of what it has seen in the log", async () => {
+    const [chats, socket] = await attached();
+    chats.postMessage(TICKET, "a");
+    await tick();
+    socket.say(entry(2, { device: DEVICE, n: 1, text: "a", participant: "cu" }));
+    socket.say({ op: "error", id: socket.got("post_message")[0].id, code: "chat_closed", message: "" });
+    expect(texts(chats)).toEqual(["text 1", "a"]);
+    expect(chats.get(TICKET)?.pending).toEqual([]);
+    expect(chats.socket.items()).toMatchObject([{ n: 1, acked: { seq: 2 } }]);
+    expect(chats.socket.items()[0]?.refused).toBeUndefined();
+  });
+
   it("goes on as another device when a number was used for something else", async () => {
     const [chats, socket] = await attached();
     chats.postMessage(TICKET, "a");

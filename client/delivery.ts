@@ -63,8 +63,9 @@ export class Delivery {
     this.onTheWay.delete(answer.id);
     const known = this.options.outbox.find(item.key);
     if (known && !known.refused) {
-      if (answer.op === "error") this.refused(item, answer);
-      else if (answer.seq === undefined) this.options.outbox.claimed(known, answer.claim!);
+      if (answer.op === "error") {
+        if (!known.acked) this.refused(item, answer); // else its entry has been seen: it has happened
+      } else if (answer.seq === undefined) this.options.outbox.claimed(known, answer.claim!);
       else this.options.acked(item, answer);
     }
     if (answer.op === "ack") this.arrived(item.chat, answer.n);

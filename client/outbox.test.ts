@@ -111,6 +111,44 @@ describe("an outbox", () => {
     expect(outbox.all()[0]?.acked).toEqual({ epoch: 7, seq: 2 });
   });
 
+  const logged = (n: number, text: string) => ({ ticket: 100_009, device: "me", n, epoch: 7, seq: n + 1, kind: "message", text }) as Entry;
+
+  it("takes back what was refused and is in the log after all", () => {
+    const outbox = new Outbox(memoryStore(), "box", "me");
+    const [one, two, three] = ["one", "two", "three"].map((text) => outbox.add(message(text)));
+    outbox.acked(one!, 7, 2);
+    outbox.refused(two!, "stale_gen");
+    expect(three!.n).toBe(2);
+    expect(outbox.seen(logged(2, "two"), "me")).toEqual([two, three]);
+    expect([two!.refused, two!.acked]).toEqual([undefined, { epoch: 7, seq: 3 }]);
+    expect(numbers(outbox)).toEqual([1, 2, 3]);
+    expect(outbox.add(message("four")).n).toBe(4);
+  });
+
+  it("takes back all that was refused, one after the other, with nothing behind it", () => {
+    const store = memoryStore();
+    const outbox = new Outbox(store, "box", "me");
+    const items = ["one", "two", "three"].map((text) => outbox.add(message(text)));
+    for (const item of items) outbox.refused(item, "not_found");
+    expect(numbers(outbox)).toEqual([1, 1, 1]);
+    const after = new Outbox(store, "box", "me");
+    for (const [at, text] of ["one", "two", "three"].entries()) after.seen(logged(at + 1, text), "me");
+    expect(after.all().map(({ n, acked, refused }) => [n, acked?.seq, refused])).toEqual([[1, 2, undefined], [2, 3, undefined], [3, 4, undefined]]);
+    expect(after.add(message("four")).n).toBe(4);
+  });
+
+  it("does not take back what only says the same as an entry that it has sent since", () => {
+    const outbox = new Outbox(memoryStore(), "box", "me");
+    outbox.refused(outbox.add(message("ok")), "rate_limited");
+    outbox.acked(outbox.add(message("ok")), 7, 2);
+    expect(outbox.seen(logged(1, "ok"), "me")).toEqual([]);
+    outbox.durable(100_009, 7, 2);
+    expect(outbox.seen(logged(1, "ok"), "me")).toEqual([]);
+    expect(outbox.seen(logged(2, "ok"), "me"), "another number").toEqual([]);
+    expect(outbox.seen({ ...logged(2, "ok"), device: "other" } as Entry, "me")).toEqual([]);
+    expect(outbox.all().map(({ refused }) => refused)).toEqual(["rate_limited"]);
+  });
+
   it("knows its own text when the server has tidied or masked it", () => {
     const outbox = new Outbox(memoryStore(), "box");
     for (const text of ["Cafe\u0301\r\nau\u202e lait ", "4111 1111 1111 1111"]) outbox.add(message(text));

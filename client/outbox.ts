@@ -166,12 +166,32 @@ export class Outbox {
     this.save();
   }
 
-  /** An entry of the log that this device wrote is as good as an ack. */
-  seen(entry: Entry, device: string): void {
-    if (entry.device !== device) return;
-    const item = this.items.find((one) => one.chat === String(entry.ticket) && one.n === entry.n && !one.refused);
-    // Where it says something else, the number is another's: the server will refuse ours, and it is not taken for what it is not.
-    if (item && says(item, entry)) this.acked(item, entry.epoch, entry.seq);
+  /** An entry of the log that this device wrote is as good as an ack. Returns what else changed with it. */
+  seen(entry: Entry, device: string): OutboxItem[] {
+    if (entry.device !== device) return [];
+    const item = this.of(String(entry.ticket)).find((one) => one.n === entry.n && !one.refused);
+    if (!item || !says(item, entry)) return item?.acked ? [] : this.takeBack(entry);
+    this.acked(item, entry.epoch, entry.seq);
+    return [];
+  }
+
+  /**
+   * A command that was refused is in the log after all (Redis had lost it, SQL had not): it has its number, and what had got that
+   * number goes under the next ones. Returns it, and those. Else the number is another's: the server will refuse ours.
+   */
+  private takeBack(entry: Entry): OutboxItem[] {
+    const chat = String(entry.ticket);
+    const items = this.of(chat);
+    const next = (this.last[chat] ?? 0) + 1;
+    const open = Math.min(next, ...items.filter((one) => !one.acked && !one.refused).map((one) => one.n));
+    const at = items.findIndex((one) => one.refused && one.n === entry.n && says(one, entry));
+    const item = items[at];
+    if (!item || item.n < open || item.n > next) return [];
+    // Refused one after the other, they had the same number.
+    for (const one of items.slice(at + 1)) if (one.refused && one.n === item.n) one.n += 1;
+    item.refused = undefined;
+    item.acked = { epoch: entry.epoch, seq: entry.seq };
+    return [item, ...this.renumber(chat, item.n, item.n)];
   }
 
   durable(ticket: number, epoch: number, seq: number): void {

@@ -11,6 +11,7 @@ import {
   type ChatCommand,
   type ChatPosition,
   type Durable,
+  type Entry,
   type EntryFrame,
   type ErrorCode,
   type ErrorFrame,
@@ -39,6 +40,8 @@ export interface SocketEvents {
   /** The command was refused; its author decides about it. */
   failed?(item: OutboxItem, error: ErrorFrame): void;
   renumbered?(items: OutboxItem[]): void;
+  /** The first was refused, and is in the log after all; the others gave its number back. */
+  takenBack?(items: OutboxItem[]): void;
   /** An `open_chat` got its ticket. */
   opened?(chatKey: string, ticket: number, code?: string): void;
   /** The server asks for a new `attach` of this chat. */
@@ -258,7 +261,7 @@ export class ChatSocket implements Line {
       case "error":
         return this.takeAnswer(frame);
       case "entry":
-        this.outbox.seen(frame, this.device);
+        this.see(frame);
         return this.options.events.frame?.(frame);
       case "durable":
         this.outbox.durable(frame.ticket, frame.epoch, frame.seq);
@@ -298,6 +301,11 @@ export class ChatSocket implements Line {
     this.durableTimer ??= setTimeout(() => this.askForDurable(), DURABLE_MS);
   }
 
+  private see(entry: Entry): void {
+    const changed = this.outbox.seen(entry, this.device);
+    if (changed.length) this.options.events.takenBack?.(changed);
+  }
+
   /** The `durable` of the last entries may have been lost, or have come before their ack: then nothing else would tell. */
   private askForDurable(): void {
     const acked = this.outbox.all().filter((item) => item.acked);
@@ -312,7 +320,7 @@ export class ChatSocket implements Line {
   private takePage(page: Page): void {
     const reset = page.reset || this.outbox.isOfAnotherEpoch(page.ticket, page.epoch);
     if (reset) this.outbox.reset(page.ticket);
-    for (const entry of page.entries) this.outbox.seen({ ...entry, ticket: page.ticket }, this.device);
+    for (const entry of page.entries) this.see({ ...entry, ticket: page.ticket });
     this.outbox.durable(page.ticket, page.epoch, page.state.durable);
     this.options.events.page?.(page);
     if (reset) this.delivery.flush();

@@ -118,7 +118,7 @@ class Line:
         self.next = 0  # index of the next command to send
         self.flying = 0  # sent on this connection and not answered
         self.held = 0.0  # nothing goes out before this time, and before every answer is in
-        self.refused: dict[int, Command] = {}  # the last ones, by number
+        self.refused: list[Command] = []  # the last ones, with the numbers that they had
         self.rewind_to: int | None = None  # the last `n` that the server has, as it said
 
     @property
@@ -178,9 +178,7 @@ class Line:
         at = self.commands.index(command)
         del self.commands[at]
         n = command.n
-        self.refused[n] = command
-        if len(self.refused) > REFUSED_KEPT:
-            del self.refused[next(iter(self.refused))]
+        self.refused = [*self.refused, command][-REFUSED_KEPT:]
         for behind in self.commands[at:]:
             behind.n = n
             n += 1
@@ -220,14 +218,21 @@ class Line:
         """A command that was refused is in the log after all (Redis had lost it, SQL had not): it has its number, and
         what had got that number goes under the next ones. None: the entry is not of a refused one.
         """
-        refused = self.refused.get(entry["n"])
-        if refused is None or not refused.says(entry):
+        n, commands = entry.get("n", 0), self.commands  # `opened` has none
+        refused = next((one for one in self.refused if one.n == n and one.says(entry)), None)
+        first_open = next((one.n for one in commands if one.place is None), self.last_n + 1)
+        if refused is None or not first_open <= n <= self.last_n + 1:
             return None
+        at = self.refused.index(refused)
+        del self.refused[at]
+        for behind in self.refused[at:]:
+            if behind.n == n:  # refused one after the other, they had the same number
+                behind.n += 1
         command = Command(refused.op, refused.fields)
-        at = entry["n"] - self.commands[0].n
-        self.commands.insert(at, command)
-        self._number(self.commands[0].n if at else entry["n"])
-        self.next = min(self.next, at)
+        first = commands[0].n if commands else n
+        commands.insert(n - first, command)
+        self._number(first)
+        self.next = min(self.next, n - first)
         return command
 
     def give_away(self, command: Command) -> None:

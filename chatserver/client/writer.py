@@ -143,12 +143,11 @@ class Writer:
         """An entry that this device wrote is as good as its ack, which may have been lost."""
         if entry.get("device") == self._chat.chats.device:
             command = self.line.find(entry.get("n", 0))
+            if command is None or (command.place is None and not command.says(entry)):
+                # None: its number is another's. The server will refuse ours, and it is not taken for what it is not.
+                command = self.line.take_back(entry)
             if command and command.place is None:
-                if not command.says(entry):
-                    command = self.line.take_back(entry)
-                # Else its number is another's: the server will refuse it, and it is not taken for what it is not.
-                if command:
-                    self._place(command, entry | {"op": "ack", "dup": True})
+                self._place(command, entry | {"op": "ack", "dup": True})
 
     # -- refusals
 

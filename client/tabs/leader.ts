@@ -9,7 +9,7 @@ import type { Letters } from "./letters";
 
 /** What the other tabs hear of; `items` is told apart, once for everything that came in one turn. */
 export const TOLD = [
-  "status", "welcome", "page", "missing", "frame", "acked", "failed", "renumbered", "opened", "stale", "device",
+  "status", "welcome", "page", "missing", "frame", "acked", "failed", "renumbered", "takenBack", "opened", "stale", "device",
 ] as const satisfies readonly (keyof SocketEvents)[];
 
 export interface LeaderOptions extends Omit<SocketOptions, "events"> {

@@ -30,6 +30,33 @@ def test_a_refused_command_that_is_in_the_log_has_its_number() -> None:
     assert line.last_n == 3
 
 
+def test_all_that_was_refused_is_taken_back_one_after_the_other_with_nothing_behind_it() -> None:
+    line = line_of("one", "two", "three")
+    for command in list(line.commands):
+        line.drop(command)
+    assert [command.n for command in line.refused] == [1, 1, 1]
+    for n, text in enumerate(["one", "two", "three"], 1):
+        back = line.take_back(entry(n, text))
+        assert back
+        back.accept(ack(n))
+    assert [command.n for command in line.commands] == [1, 2, 3]
+    line.add(Command("post_message", {"text": "four"}))
+    assert sent(line) == [(4, "four")]
+
+
+def test_what_only_says_the_same_as_an_entry_sent_since_is_not_taken_back() -> None:
+    line = line_of("ok")
+    line.drop(line.commands[0])
+    line.add(Command("post_message", {"text": "ok"}))
+    line.commands[0].accept(ack(1))
+    assert line.take_back(entry(1, "ok")) is None
+    line.durable(7, 9)
+    assert line.take_back(entry(1, "ok")) is None
+    assert line.take_back(entry(2, "ok")) is None
+    assert line.take_back({"kind": "opened"}) is None
+    assert [command.text for command in line.refused] == ["ok"]
+
+
 def test_a_masked_text_is_still_the_same_command() -> None:
     (command,) = line_of("my card is 4111 1111 1111 1111").commands
     assert command.says(entry(1, "my card is •••• 1111", masked=["card"]))
