@@ -61,7 +61,7 @@ class ClusterError(Exception):
 class Cluster:
     """Use as an async context manager."""
 
-    def __init__(self, *, nodes: int = 2, agents: int = 1) -> None:
+    def __init__(self, *, nodes: int = 2, workers: int = 1, agents: int = 1, database_url: str | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="chat-bench-"))
         self._ports = [_free_port() for _ in range(nodes)]
         self._password = secrets.token_urlsafe(16)
@@ -70,6 +70,9 @@ class Cluster:
         self._worker: subprocess.Popen[bytes] | None = None
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_")}
         self._env = kept | SETTINGS | {"CHAT_DATA": str(self.data), "CHAT_PUBLIC_URL": self.venue.origin}
+        self._env["CHAT_WORKERS"] = str(workers)
+        if database_url:
+            self._env["CHAT_DATABASE_URL"] = database_url
 
     @property
     def data(self) -> Path:

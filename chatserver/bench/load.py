@@ -178,13 +178,17 @@ class Crowd:
         """Customers, then agents."""
         return [*self.customers, *self.agents]
 
-    async def sit(self, *, at_once: int = 64) -> float:
-        """Everybody connects, so many at the same time; the seconds it took."""
+    async def sit(self, *, at_once: int = 64, advance: Callable[[int], None] = lambda done: None) -> float:
+        """Everybody connects, so many at the same time; the seconds it took. `advance` hears how many sit."""
         begun, door, addresses = now(), asyncio.Semaphore(at_once), self._venue.addresses
+        done = 0
 
         async def one(talker: Talker, number: int) -> None:
+            nonlocal done
             async with door:
                 await talker.sit(addresses[number % len(addresses)], self._venue.origin)
+            done += 1
+            advance(done)
 
         async with asyncio.TaskGroup() as group:
             for number, (customer, agent) in enumerate(zip(self.customers, self.agents, strict=True)):

@@ -26,6 +26,8 @@ class Plan(msgspec.Struct, frozen=True):
     warm_up: float
     size: int  # characters of a message
     nodes: int
+    workers: int = 1  # web processes of each
+    database: str | None = "SQLite"  # of the private installation
 
 
 class Connecting(msgspec.Struct, frozen=True):
@@ -120,7 +122,8 @@ def connecting_table(report: Report) -> Table:
 def loops_table(report: Report) -> Table:
     """A column for each loop."""
     plan, loops = report.plan, report.loops
-    table = Table(title=f"{plan.chats:,} chats, {plan.size} characters a message")
+    title = f"{plan.chats:,} chats, {plan.size} characters a message"
+    table = Table(title=f"{title}, {plan.database}" if plan.database else title)
     table.add_column("")
     for loop in loops:
         table.add_column(loop.name, justify="right")

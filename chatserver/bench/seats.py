@@ -102,16 +102,26 @@ async def seat_chats(venue: Venue, count: int, *, advance: Callable[[int], None]
     return [task.result() for task in tasks]
 
 
-async def close_chats(venue: Venue, pairs: Sequence[Pair], posted: Sequence[int]) -> None:
+async def close_chats(
+    venue: Venue,
+    pairs: Sequence[Pair],
+    posted: Sequence[int],
+    *,
+    advance: Callable[[int], None] = lambda done: None,
+) -> None:
     """Closes them, so that nothing of a run stays open. `posted`: how often each agent has spoken since."""
     door = asyncio.Semaphore(AT_ONCE)
+    done = 0
 
     async def one(number: int) -> None:
+        nonlocal done
         seat = pairs[number].agent
         async with door:
             line = await seat.sit(venue.addresses[number % len(venue.addresses)], venue.origin)
             await line.call("close_chat", ticket=seat.ticket, n=seat.n + posted[number] + 1, gen=seat.gen)
             await line.close()
+        done += 1
+        advance(done)
 
     async with asyncio.TaskGroup() as group:
         for number in range(len(pairs)):

@@ -3,6 +3,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import uvloop
+
+from chatserver.bench.report import Plan
+from chatserver.bench.run import bench_own
+from tests.support.postgres import Databases
 from tests.support.server import PASSWORD, RunningServer, chatserver, make_agent
 
 
@@ -43,6 +48,42 @@ def test_a_running_server_is_measured_and_its_chats_are_closed():
         shown = [json.loads(server.command("transcripts", "show", "--json", str(one)).stdout) for one in tickets]
         assert len(shown) == 2
         assert {one["state"] for one in shown} <= {"closing", "closed"}
+
+
+def test_a_record_in_postgresql_is_measured_and_somebody_elses_is_not(postgresql: Databases, tmp_path: Path):
+    url, page = postgresql.empty(), tmp_path / "bench.json"
+    options = ("--chats", "1", "--window", "1", "--seconds", "1", "--warm-up", "0", "--rate", "0", "--nodes", "1")
+    bench = ("bench", *options, "--json", page, "--database", url)
+    first = chatserver(*bench)
+    assert first.returncode == 0, first.stderr
+    found = json.loads(page.read_text())
+    assert found["plan"]["database"] == "PostgreSQL"
+    assert "PostgreSQL" in first.stdout
+    assert found["loops"][0]["durable"]["count"] > 0
+    assert url not in page.read_text()
+    page.unlink()
+    # Now it is full of that: not a place to measure in.
+    again = chatserver(*bench)
+    assert (again.returncode, again.stdout) == (1, "")
+    (line,) = again.stderr.splitlines()
+    assert "empty database" in line
+    assert not page.exists()
+
+
+def test_what_is_done_is_told_as_it_is_done():
+    told: dict[str, list[float]] = {}
+
+    def advance(what: str, done: float, of: float) -> None:
+        told.setdefault(what, []).append(done / of)
+
+    plan = Plan(chats=4, window=1, rate=10, seconds=1.2, warm_up=0.5, size=8, nodes=1, workers=2)
+    uvloop.run(bench_own(plan, advance))
+    assert list(told) == ["Opening chats", "Connecting", "closed, 1 in flight", "open, 10/s"]
+    for shares in told.values():
+        assert len(shares) >= 3
+        assert shares == sorted(shares)
+        assert shares[0] <= 0.25
+        assert shares[-1] >= 0.5
 
 
 def test_a_wrong_password_is_one_clear_line():
