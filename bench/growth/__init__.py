@@ -2,5 +2,6 @@
 
     python -m bench.growth [chats] [entries] [resume] [watchers] [--out FOLDER]
 
-Each part starts an installation of its own and ends it. Written are `growth.json` and `growth.html`, the curves.
+Each part starts an installation of its own and ends it. Written are `growth.json`, `growth.html`, the curves,
+and each of them as a picture, `*.svg`.
 """

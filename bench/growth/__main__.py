@@ -43,6 +43,8 @@ def main() -> None:
         drawn += part.charts(rows)
         # After each part: a run that is ended early has what it measured.
         (options.out / "growth.json").write_text(json.dumps(found, indent=2) + "\n")
+        for chart in part.charts(rows):
+            (options.out / f"{chart.name}.svg").write_text(chart.file())
         (options.out / "growth.html").write_text(page(f"How costs grow, {found['at']}", drawn))
 
 

@@ -22,14 +22,29 @@ h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 2rem 0 0 } svg text { 
 
 @dataclass(frozen=True)
 class Chart:
-    """One picture: what over what, a line each."""
+    """One picture: what over what, a line each. `name` is that of its file."""
 
+    name: str
     title: str
     across: str
     lines: Mapping[str, Points]
 
     def svg(self) -> str:
-        """The picture; points that are not positive are left out, a logarithm has no place for them."""
+        """The picture in a page."""
+        return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 6}" role="img">{self._curves()}</svg>'
+
+    def file(self) -> str:
+        """The picture by itself, on white: what looks at it may be dark."""
+        head = f"{escape(self.title)}; over {escape(self.across)}"
+        size = f'viewBox="-10 -24 {WIDTH + 20} {HEIGHT + 40}" width="{WIDTH + 20}" height="{HEIGHT + 40}"'
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="system-ui" font-size="11" fill="#5a6675">'
+            f'<rect x="-10" y="-24" width="100%" height="100%" fill="#fff"/><text y="-8" font-size="13">{head}</text>'
+            f"{self._curves()}</svg>\n"
+        )
+
+    def _curves(self) -> str:
+        """Points that are not positive are left out, a logarithm has no place for them."""
         lines = {name: [(x, y) for x, y in points if x > 0 and y > 0] for name, points in self.lines.items()}
         points = [point for line in lines.values() for point in line]
         if not points:
@@ -57,7 +72,7 @@ class Chart:
             if places:
                 x, y = places[-1]
                 drawn.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" style="fill:{colour}">{escape(name)}</text>')
-        return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 6}" role="img">{"".join(drawn)}</svg>'
+        return "".join(drawn)
 
 
 def page(title: str, charts: Sequence[Chart]) -> str:

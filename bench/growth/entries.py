@@ -59,6 +59,6 @@ def charts(rows: list[dict[str, Any]]) -> list[Chart]:
     times = {name: [(row["entries"], row[name]) for row in rows] for name in ("p99_ms", "durable_p99_ms", "come_ms")}
     across = f"entries in each of {CHATS} chats"
     return [
-        Chart(f"CPU µs a message, at {RATE:.0f} a second", across, costs),
-        Chart("Delivered and durable, p99; first page, ms", across, times),
+        Chart("entries-cpu", f"CPU µs a message, at {RATE:.0f} a second", across, costs),
+        Chart("entries-latency", "Delivered and durable, p99; first page, ms", across, times),
     ]

@@ -51,4 +51,4 @@ def charts(rows: list[dict[str, Any]]) -> list[Chart]:
     """The pictures."""
     lines = {f"{who}, CPU ms each": [(row["clients"], row["cpu_ms"][who]) for row in rows] for who in ("web", "redis")}
     lines["seconds, all"] = [(row["clients"], row["seconds"]) for row in rows]
-    return [Chart(f"Everybody comes back at once, having missed {MISSED} messages", "clients", lines)]
+    return [Chart("resume", f"Everybody comes back at once, having missed {MISSED} messages", "clients", lines)]

@@ -14,20 +14,19 @@ from chatserver.bench.seats import seat_chats
 from chatserver.client.credentials import AgentSignIn, CustomerSession
 
 CHATS = 40
-PER_AGENT = 20  # connections of one person, each a device
 PAUSE_SECONDS = 0.02
 
 
 async def measure(counts: list[int]) -> list[dict[str, Any]]:
-    """A row for each number of watching connections."""
+    """A row for each number of agents."""
     rows = []
-    async with Cluster(agents=-(-max(counts) // PER_AGENT)) as cluster:
+    async with Cluster(agents=max(counts)) as cluster:
         await seat_chats(cluster.venue, 1)  # everything has been done once
         board, lines = Board(), list[Line]()
         staff = [AgentSignIn(email, password) for email, password in cluster.venue.agents]
         for count in counts:
             while len(lines) < count:
-                lines.append(await _watch(cluster, staff[len(lines) % len(staff)], board, len(lines)))
+                lines.append(await _watch(cluster, staff[len(lines)], board, len(lines)))
             before = cluster.cpu()
             await _come_and_go(cluster, board, count)
             cpu = {who: after - before[who] for who, after in cluster.cpu().items()}
@@ -111,4 +110,4 @@ def charts(rows: list[dict[str, Any]]) -> list[Chart]:
     """The pictures."""
     lines = {f"{who}, CPU ms": [(row["watchers"], row["cpu_ms"][who]) for row in rows] for who in ("web", "redis")}
     lines["last knows, ms"] = [(row["watchers"], row["last_knows_p50_ms"]) for row in rows]
-    return [Chart("A chat comes to the queue and goes", "agents who watch it", lines)]
+    return [Chart("watchers", "A chat comes to the queue and goes", "agents who watch it", lines)]
