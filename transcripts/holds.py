@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, literal, or_, select, update
+from sqlalchemy import literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from transcripts import schema
+from transcripts.database import is_postgresql
 from transcripts.errors import HeldError
+from transcripts.upsert import insert_missing
 
 _holds = schema.holds.c
 _chats = schema.chats.c
@@ -67,12 +69,16 @@ async def held_customer(
 
 
 async def place(connection: AsyncConnection, on: HoldOn, *, reason: str, by: str, at: int) -> bool:
-    """Places a hold; False if one stands already, which is left as it is."""
-    if await connection.scalar(select(_holds.id).where(_STANDING, _is(on))) is not None:
-        return False
+    """Places a hold; False if one stands already, which is left as it is.
+
+    An erasure that has begun with one of the chats ends first; after that, none of them begins.
+    """
+    if is_postgresql(connection):  # SQLite: the whole database is ours already
+        theirs = _chats.ticket == on.ticket if on.ticket is not None else _chats.customer_id == on.customer_id
+        await connection.execute(select(_chats.ticket).where(theirs).order_by(_chats.ticket).with_for_update())
     values = {"ticket": on.ticket, "customer_id": on.customer_id, "reason": reason, "placed_by": by, "placed_at": at}
-    await connection.execute(insert(schema.holds).values(values))
-    return True
+    done = await connection.execute(insert_missing(connection, schema.holds).values(values))
+    return done.rowcount > 0
 
 
 async def lift(connection: AsyncConnection, on: HoldOn, *, by: str, at: int) -> bool:

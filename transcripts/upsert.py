@@ -11,6 +11,12 @@ from sqlalchemy.sql.dml import Insert
 from transcripts.database import is_postgresql
 
 
+def insert_missing(connection: AsyncConnection, table: Table) -> Insert:
+    """A statement that inserts a row unless one that may not stand beside it is there: then nothing happens."""
+    insert = postgresql.insert if is_postgresql(connection) else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
 def upsert(connection: AsyncConnection, table: Table, *, key: Sequence[str], kept: Collection[str]) -> Insert:
     """A statement that inserts a row or, where its key is there, overwrites all columns but the `kept` ones.
 

@@ -13,6 +13,7 @@ import msgspec
 from chatserver.cli.common import data_option, database, require_installation, settings_of
 from chatserver.cli.erase import told
 from chatserver.cli.progress import progress
+from chatserver.cli.terminal import one_line
 from chatserver.config import Settings
 from chatserver.errors import ConfigError
 from chatserver.keys import public_seal_keys, replace_seal_key
@@ -48,7 +49,8 @@ def verify_command(files: tuple[BinaryIO, ...], keys: BinaryIO | None, everythin
     for file in files:
         good, said = _verified(file.read(), trusted, data)
         failed += not good
-        click.echo(f"{file.name}: {'verified' if good else 'NOT VERIFIED'}: {said}", err=not good)
+        # What a file says of itself (the name of its key) may have been written to look like another line of ours.
+        click.echo(f"{file.name}: {'verified' if good else 'NOT VERIFIED'}: {one_line(said)}", err=not good)
     if everything:
         problems = asyncio.run(_broken_seals(settings_of(data=data), trusted))
         for problem in problems:

@@ -110,7 +110,13 @@ class Search:
     async def _put(self, chats: list[Chat], documents: list[Document], less: list[int]) -> set[str]:
         """`less`: chats of which something was taken back, so that words may be said by nobody any more."""
         async with write(self._engine) as connection:
-            gone = words_of(await self._index.stored(connection, less)) - words_of(documents)
+            left = await _as_they_were(connection, chats)
+            if not left:
+                return set()
+            chats = [chat for chat in chats if chat.ticket in left]
+            documents = [document for document in documents if document.ticket in left]
+            gone = words_of(await self._index.stored(connection, [one for one in less if one in left]))
+            gone -= words_of(documents)
             await self._index.put(connection, documents)
             words = await self._vocabulary.add(connection, documents)
             await self._forget(connection, gone)
@@ -155,6 +161,17 @@ class Search:
             await self._index.begin(connection)
             answering = Answering(connection, self._index, self._vocabulary, zone, faceted=facets and cursor is None)
             return await answering.answer(query, conditions, place, limit)
+
+
+async def _as_they_were(connection: AsyncConnection, chats: list[Chat]) -> set[int]:
+    """Those of which nothing was erased since they were read: an erasure gives a chat a new epoch. What was said in the
+    others is not written down again after it is gone; the next round reads them anew.
+    """
+    question = select(_chats.ticket, _chats.epoch).where(_chats.ticket.in_([chat.ticket for chat in chats]))
+    if is_postgresql(connection):
+        question = question.order_by(_chats.ticket).with_for_update()
+    epochs = {ticket: epoch for ticket, epoch in await connection.execute(question)}
+    return {chat.ticket for chat in chats if epochs.get(chat.ticket) == chat.epoch}
 
 
 _MARK_INDEXED = update(schema.chats).where(_chats.ticket == bindparam("of_ticket")).values(indexed_seq=bindparam("seq"))

@@ -1,5 +1,6 @@
 """What must stay and what goes after a time: legal holds and retention."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -129,6 +130,33 @@ async def test_what_was_erased_is_not_due_again(engine: AsyncEngine, store: Stor
     assert await due(engine, 2) == [TICKET]  # the rest of it is left
     await Eraser(engine, sealer).erase(Subject((TICKET,)))
     assert await due(engine, 2) == []
+
+
+async def test_a_hold_that_comes_while_a_chat_is_erased_waits_for_the_end(
+    engine: AsyncEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(store, TICKET)
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(32)))
+    await sealer.seal_many([TICKET])
+    holding: list[asyncio.Task[bool]] = []
+    apply = Eraser._apply
+
+    async def applied(self: Eraser, connection: AsyncConnection, subject: Subject) -> dict[str, int]:
+        if subject.tickets:  # the erasure has looked for holds, and not committed
+            holding.extend(asyncio.create_task(hold(engine, on)) for on in (CHAT, PERSON))
+            await asyncio.wait(holding, timeout=0.3)
+            assert not any(one.done() for one in holding)
+        return await apply(self, connection, subject)
+
+    monkeypatch.setattr(Eraser, "_apply", applied)
+    await Eraser(engine, sealer).erase(Subject((TICKET,)))
+    assert await asyncio.gather(*holding) == [True, True]
+
+
+async def test_of_two_that_place_a_hold_at_once_one_has_placed_it(engine: AsyncEngine, store: Store) -> None:
+    await keep(store, TICKET)
+    for on in (CHAT, PERSON):
+        assert sorted(await asyncio.gather(*(hold(engine, on) for _ in range(4)))) == [False, False, False, True]
 
 
 @pytest.mark.parametrize("on", [CHAT, PERSON])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from record_factories import make_batch, make_entry
@@ -10,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from transcripts.database import read
 from transcripts.entry import ChatBatch, Entry
+from transcripts.erasure import Eraser, Subject, database_files
+from transcripts.seal import Sealer, SealKey
 from transcripts.search import Search, document
 from transcripts.search.document import Document
 from transcripts.search.index import Index
@@ -101,6 +104,27 @@ async def test_two_that_index_one_chat_at_once_leave_nothing_out(store: Store, e
     public = (await stored(one, engine, long.ticket)).public
     spoken = [term for side in ("customer", "agent") for term in public[side].split() if term.startswith("kettle")]
     assert sorted(spoken) == sorted(f"kettle{number}" for number in range(20))
+
+
+async def test_who_indexes_slowly_does_not_bring_back_what_was_erased_meanwhile(
+    store: Store, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = chat(9, "clavichord", "sorry")
+    await store.append([said])
+    await close(store, said.entries[-1])
+    sealer = Sealer(engine, SealKey.from_bytes(bytes(32)))
+    await sealer.seal(said.ticket)
+    slow, put = Search(engine), Search._put
+
+    async def late(self: Search, *args: Any) -> set[str]:
+        if self is slow:  # has read what the chat says, and is held up
+            await Eraser(engine, sealer).erase(Subject((said.ticket,)))
+        return await put(self, *args)
+
+    monkeypatch.setattr(Search, "_put", late)
+    await slow.index([said.ticket])
+    assert "clavichord" not in str([await stored(slow, engine, said.ticket)])
+    assert (await database_files(engine).look((b"clavichord",))).found == ()
 
 
 async def test_what_was_redacted_leaves_the_index(store: Store, engine: AsyncEngine) -> None:
