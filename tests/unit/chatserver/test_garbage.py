@@ -21,6 +21,7 @@ from chatserver.hub.feed import Feed, Reader
 from chatserver.hub.hub import Hub
 from chatserver.model.limits import Meter, Rate
 from chatserver.model.person import CUSTOMER_RIGHTS, Participant, Person
+from chatserver.web.answers import Answers
 from chatserver.web.session import Session
 from chatserver.wire.codec import CODECS, Codec
 from transcripts.masking import Masker
@@ -98,7 +99,8 @@ class Seat:
         self.commands.up = self.commands.breaker.closed = self.pushes.up = True
         log: Any = ChatLog(link)
         chats: Any = type("Chats", (), {"log": log})()
-        services: Any = type("Services", (), {"hub": self.hub, "messages": Messages(chats, TextCleaner(Masker()))})()
+        messages = Messages(chats, TextCleaner(Masker()))
+        services: Any = type("Services", (), {"hub": self.hub, "messages": messages, "answers": Answers()})()
         person = Person("p" * 36, "customer")
         self.session = Session(services, self.peer, codec)
         self.session._hello_timer.cancel()
