@@ -1,8 +1,8 @@
 """Tells waiting customers their place in the queue whenever it moves: once a department and moment, not once a
-customer and event.
+customer and event, and who is far back only when it has moved noticeably. However many wait, an arrival costs little.
 
-Invariant: what a customer was told last is the place that Redis had after the last event of the topic, or a look at
-it is under way.
+Invariant: what a customer was told last is, as near as `_noticeable` wants it, the place that Redis had after the last
+event of the topic, or a look at it is under way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from chatserver.hub.topics import TopicListener
 from chatserver.stores.queue import Queue
 
 SETTLE_SECONDS = 0.2  # a burst of arrivals is one message to each customer
+SECONDS_EACH = 0.0005  # and the more customers are looked after, the longer a moment: a look takes some µs for each
+EXACT = 10  # as far as people count
 UNTOLD = (0, 0)
 
 _ENVELOPE = bytes((TRANSIENT,)) + NOBODY
@@ -73,7 +75,7 @@ class QueuePlaces(TopicListener):
 
     async def _tell(self) -> None:
         while self._moved and self._told:
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(max(SETTLE_SECONDS, SECONDS_EACH * len(self._told)))
             self._moved = False
             try:
                 places, waiting = await self._queue.places(self.department, list(self._told))
@@ -90,10 +92,15 @@ class QueuePlaces(TopicListener):
         feed = self._feed_of(ticket)
         if feed is None:
             self.drop(ticket)
-        elif told != now:
+        elif any(map(_noticeable, told, now)):
             self._told[ticket] = now
             place, waiting = now
             encoded = Encoded(_ENVELOPE + transient_event(ticket=ticket, type="queue", place=place, waiting=waiting))
             for reader in feed.readers.values():
                 if not reader.staff:
                     reader.give(encoded)
+
+
+def _noticeable(before: int, now: int) -> bool:
+    """Whether a number has changed so that somebody cares: any small one, another by a tenth."""
+    return before != now and (min(before, now) <= EXACT or abs(now - before) * 10 >= before)

@@ -21,6 +21,7 @@ from chatserver.model.chat import LiveChat, queue_item
 
 SHOWN = 200  # items of a waiting list in a snapshot
 RELEASED_AT_ONCE = 100
+ASKED_AT_ONCE = 500  # for their places
 _SLOT = (routing("asg"),)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -181,9 +182,12 @@ class Queue:
     async def places(self, department: str, tickets: list[int]) -> tuple[dict[int, int], int]:
         """The place of each waiting chat (1 is next), and how many wait."""
         key = routing(f"wait:{department}")
-        ranks = [await self._link.call(b"ZRANK", key, ticket) for ticket in tickets]
-        waiting = int(await self._link.call(b"ZCARD", key))
-        return {ticket: int(rank) + 1 for ticket, rank in zip(tickets, ranks, strict=True) if rank is not None}, waiting
+        places, waiting = dict[int, int](), 0
+        for at in range(0, len(tickets), ASKED_AT_ONCE):
+            some = tickets[at : at + ASKED_AT_ONCE]
+            *ranks, waiting = await self._link.calls([*((b"ZRANK", key, one) for one in some), (b"ZCARD", key)])
+            places |= {one: int(rank) + 1 for one, rank in zip(some, ranks, strict=True) if rank is not None}
+        return places, int(waiting)
 
 
 def _place(chat: LiveChat) -> str:

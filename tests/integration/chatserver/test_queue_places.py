@@ -4,14 +4,18 @@ of the waiting list are held up in between.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
+from chatserver.broker.asking import Asking, Command
+from chatserver.broker.keys import routing, topic_channel
 from chatserver.errors import UnavailableError
 from chatserver.wire.commands import Pull
 from tests.support.backstage import Backstage
-from tests.support.desk import Desk
+from tests.support.desk import TOPIC, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +127,45 @@ async def test_nobody_asks_for_a_chat_that_was_taken(desk: Desk) -> None:
     await desk.arrives()
     await told.told(1, 2)
     assert desk.queue.asked == (waits,)
+
+
+async def test_who_is_far_back_is_told_what_is_noticeable(desk: Desk) -> None:
+    ahead = range(1, 31)
+    with desk.stage.valkey.redis() as redis:
+        redis.zadd(routing("wait:support"), dict.fromkeys(map(str, ahead), 0))
+        ticket, customer = await desk.arrives()
+        connection, peer = desk.customer(customer)
+        assert await desk.attach(connection, ticket) == {"place": 31, "waiting": 31}
+        for served, told in ((1, None), (2, None), (4, 27), (5, None), (22, 9), (23, 8)):
+            redis.zrem(routing("wait:support"), *ahead[:served])
+            redis.zadd(routing("wait:support"), dict.fromkeys((str(-one) for one in range(served)), 9e15))
+            looked = asyncio.Event()
+
+            async def seen(looked: asyncio.Event = looked) -> None:
+                looked.set()
+
+            desk.queue.meanwhile = seen
+            desk.hub.subscribed(topic_channel(TOPIC))  # as good a reason to look as an event
+            await looked.wait()
+            if told:
+                await peer.told(told, 31)
+        assert [one["place"] for one in peer.got if one["op"] == "event"] == [27, 9, 8]
+
+
+async def test_places_of_many_are_asked_for_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [*range(1, 1_201)]
+    with desk.stage.valkey.redis() as redis:
+        redis.zadd(routing("wait:support"), {str(one): one for one in many})
+    calls, ways = desk.link.calls, 0
+
+    async def counting(commands: Sequence[Command]) -> list[Any]:
+        nonlocal ways
+        ways += 1
+        return await calls(commands)
+
+    monkeypatch.setattr(desk.link, "calls", counting)
+    monkeypatch.delattr(Asking, "call")
+    found, waiting = await desk.queue.places("support", [*many, 9_999])
+    assert found == {one: one for one in many}
+    assert waiting == len(many)
+    assert ways == 3
