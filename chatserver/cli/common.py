@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
 from chatserver.preflight import migrate
+from chatserver.stores.migrate import DEFAULT_SITE
+from chatserver.stores.schema import customers
 from transcripts.chat import Chat
-from transcripts.database import open_database
+from transcripts.database import open_database, read
 from transcripts.store import Store
 from transcripts.ticket import parse_ticket
 
@@ -82,3 +85,29 @@ async def chat_of(store: Store, text: str) -> Chat:
     if chat is None:
         raise NotFoundError(f"There is no chat {text}.")
     return chat
+
+
+async def customer_of(engine: AsyncEngine, text: str) -> str:
+    """Our id of the customer named on the command line.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    external = text.removeprefix("external:") if text.startswith("external:") else None
+    table = customers.c
+    named = (table.site == DEFAULT_SITE) & (table.external_id == external) if external else table.id == text
+    async with read(engine) as connection:
+        found = await connection.scalar(select(table.id).where(named))
+    if found is None:
+        raise NotFoundError(f"There is no customer {text}.")
+    return str(found)
+
+
+def run_on_database(work: Callable[[AsyncEngine], Awaitable[None]], data: Path | None) -> None:
+    """Does it on the database of the installation."""
+
+    async def run() -> None:
+        async with database(settings_of(data=data)) as engine:
+            await work(engine)
+
+    asyncio.run(run())

@@ -1,4 +1,4 @@
-"""`chatserver transcripts export`: one transcript as a file, or all that a search finds."""
+"""`chatserver transcripts export | export-customer`: a transcript, all that a search finds, all data of a customer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import click
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chatserver.cli.common import OPERATOR, chat_of, data_option, database, settings_of
+from chatserver.actions.taking_along import write_archive
+from chatserver.cli.common import OPERATOR, chat_of, customer_of, data_option, database, run_on_database, settings_of
+from chatserver.cli.erase import tell_of
 from chatserver.cli.progress import progress
+from chatserver.cli.terminal import how_many
 from chatserver.clock import now_ms
 from chatserver.config import Settings
 from chatserver.errors import ConfigError, NotFoundError
+from chatserver.stores import audit
+from chatserver.stores.same_person import perhaps, taken_with
+from transcripts.database import read, write
 from transcripts.export import as_json
 from transcripts.formats import MEDIA_TYPES, file_name, render
+from transcripts.holds import HoldOn
 from transcripts.search import Scope, Search
 from transcripts.store import Store
 
@@ -46,7 +54,7 @@ def export_command(
         if output is None:
             raise click.UsageError("--search needs --output: a folder, or a file that ends in .zip.")
         count = asyncio.run(exporter.found(query, output, settings))
-        click.echo(f"{count} {'chat' if count == 1 else 'chats'} in {output}")
+        click.echo(f"{how_many(count)} in {output}")
         return
     body = asyncio.run(exporter.one(ticket or "", settings))
     if output is None:
@@ -123,3 +131,47 @@ def _writer(output: Path) -> Iterator[Callable[[str, bytes], object]]:
 
 def _not_written(output: Path, exc: OSError) -> ConfigError:
     return ConfigError(f"{output} cannot be written: {exc.strerror}")
+
+
+@click.command("export-customer")
+@click.argument("customer")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The ZIP file to write.",
+)
+@data_option
+def export_customer(customer: str, output: Path, data: Path | None) -> None:
+    """All data of a customer (our id, or external:ID) as a ZIP file, without anything of staff."""
+
+    async def run(engine: AsyncEngine) -> None:
+        customer_id = await customer_of(engine, customer)
+        async with read(engine) as connection:
+            people = await taken_with(connection, customer_id)
+            others = await perhaps(connection, people)
+        partial = output.with_name(output.name + ".part")
+        try:
+            with partial.open("wb") as file, progress("Exporting") as advance:
+                tickets = await write_archive(engine, customer_id, file, people=people, on_progress=advance)
+            partial.replace(output)
+        except OSError as exc:
+            raise _not_written(output, exc) from exc
+        finally:
+            partial.unlink(missing_ok=True)
+        store, now = Store(engine), now_ms()
+        for ticket in tickets:
+            await store.record_access(ticket, OPERATOR, "export_customer", now)
+        async with write(engine) as connection:
+            await audit.record(
+                connection,
+                actor=OPERATOR,
+                action="customer_exported",
+                subject=str(HoldOn(customer_id=customer_id)),
+                chats=len(tickets),
+            )
+        click.echo(f"{output}: {how_many(len(tickets))}")
+        tell_of(others, command="export-customer {} -o FILE")
+
+    run_on_database(run, data)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
 
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -25,3 +29,13 @@ def day(at: int) -> str:
 def clock(at: int) -> str:
     """A time to the second, in UTC."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def how_many(count: int) -> str:
+    """So many chats, in words."""
+    return f"{count} chat{'' if count == 1 else 's'}"
+
+
+def show_json(fields: dict[str, Any]) -> None:
+    """One JSON object on a line."""
+    click.echo(msgspec.json.encode(fields).decode())

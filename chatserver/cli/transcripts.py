@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from chatserver.cli import rights
 from chatserver.cli.common import OPERATOR, chat_of, data_option, database, json_option, settings_of
 from chatserver.cli.erase import erase_command
-from chatserver.cli.exports import export_command
+from chatserver.cli.exports import export_command, export_customer
+from chatserver.cli.holds import hold
 from chatserver.cli.imports import import_command
+from chatserver.cli.retention import retention
 from chatserver.cli.seals import rekey_command, verify_command
 from chatserver.cli.search import search_command
 from chatserver.cli.terminal import clock, day, one_line
@@ -35,9 +36,9 @@ for command in (
     verify_command,
     rekey_command,
     erase_command,
-    rights.hold,
-    rights.retention,
-    rights.export_customer,
+    hold,
+    retention,
+    export_customer,
 ):
     transcripts.add_command(command)
 
