@@ -1,11 +1,12 @@
 import { dayTime, shortTime, zoneName } from "../client/format";
 import { type Access, departmentName, type Transcript } from "../client/transcript";
+import { type Fact, FactList } from "../client/ui/facts";
 import { texts } from "./texts";
 
 /** What the transcript is of: from whom, about what, from when to when. */
 export function Facts({ transcript }: { transcript: Transcript }) {
   const labels = texts.facts;
-  const rows: [string, string | undefined][] = [
+  const rows: Fact[] = [
     [labels.order, transcript.order],
     [labels.product, transcript.product],
     [labels.customer, transcript.customer_name],
@@ -14,20 +15,7 @@ export function Facts({ transcript }: { transcript: Transcript }) {
     [labels.time, span(transcript)],
     [labels.rating, transcript.rating === undefined ? undefined : texts.ratingOf(transcript.rating)],
   ];
-  return (
-    <dl class="facts">
-      {rows.map(([label, value]) =>
-        value === undefined ? null : (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>
-              <bdi>{value}</bdi>
-            </dd>
-          </div>
-        ),
-      )}
-    </dl>
-  );
+  return <FactList kind="facts" facts={rows} />;
 }
 
 export function Seal({ transcript, onReload }: { transcript: Transcript; onReload: () => void }) {

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useDesk } from "../desk/context";
 import { go } from "../navigate";
 import { formatRoute } from "../route";
+import { Skeleton } from "../skeleton";
 import { texts } from "../texts";
 import { ChatHeader } from "./chat_header";
 import { CloseConfirm } from "./close_confirm";
@@ -49,7 +50,7 @@ export function ChatPane({ ticket, closeAsked, details, onDetails }: ChatPanePro
   }
 
   if (desk.chats.isGone(ticket)) return <p class="nothing">{texts.chat.missing}</p>;
-  if (state?.info === undefined || standing === null) return <Skeleton />;
+  if (state?.info === undefined || standing === null) return <Skeleton kind="chat" shape="chat-skeleton" told={texts.chat.loading} />;
   return (
     <div class="chat" onKeyDown={escape}>
       <ChatHeader
@@ -84,20 +85,4 @@ function Foot({ standing, ticket, box }: { standing: Standing; ticket: number; b
     case "other":
       return <Composer ticket={ticket} box={box} onlyNotes={standing === "other"} />;
   }
-}
-
-function Skeleton() {
-  return (
-    <div class="chat" aria-busy="true">
-      <p class="visually-hidden" role="status">
-        {texts.chat.loading}
-      </p>
-      <div class="skeleton chat-skeleton" aria-hidden="true">
-        <i />
-        <i />
-        <i />
-        <i />
-      </div>
-    </div>
-  );
 }

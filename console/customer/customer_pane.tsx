@@ -1,4 +1,5 @@
 import { dayTime, formatTicket } from "../../client/format";
+import { type Fact, FactList } from "../../client/ui/facts";
 import { CloseIcon } from "../../client/ui/icons";
 import { Badge } from "../chat/chat_header";
 import { useDesk } from "../desk/context";
@@ -19,7 +20,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
   const opened = state?.log.find((entry) => entry.kind === "opened");
   const data: Record<string, unknown> = { ...(opened?.data ?? {}) };
   const regarding = Array.isArray(data.regarding) ? data.regarding.map(Number).filter((number) => number > 0) : [];
-  const facts: [string, string | undefined][] = [
+  const facts: Fact[] = [
     [words.ticket, formatTicket(ticket)],
     [words.order, info.order],
     [words.product, info.product],
@@ -41,18 +42,7 @@ export function CustomerPane({ ticket, onClose }: { ticket: number; onClose: () 
           <CloseIcon />
         </button>
       </header>
-      <dl class="customer-facts">
-        {facts.map(([label, value]) =>
-          value === undefined ? null : (
-            <div key={label}>
-              <dt>{label}</dt>
-              <dd>
-                <bdi>{value}</bdi>
-              </dd>
-            </div>
-          ),
-        )}
-      </dl>
+      <FactList kind="customer-facts" facts={facts} />
       <Earlier ticket={ticket} order={info.order} name={verified ? name : undefined} regarding={regarding} />
     </aside>
   );

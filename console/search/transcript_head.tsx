@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { dayTime, formatTicket, sameDay, shortTime } from "../../client/format";
 import { departmentName, download, type Transcript } from "../../client/transcript";
+import { type Fact, FactList } from "../../client/ui/facts";
 import { Badge } from "../chat/chat_header";
 import { DownloadIcon, PrintIcon } from "../icons";
 import { formatRoute } from "../route";
@@ -10,7 +11,7 @@ import { transcriptPath } from "./calls";
 export function TranscriptHead({ transcript, hits }: { transcript: Transcript; hits: number | null }) {
   const words = texts.transcript;
   const { ticket, customer, sealed, accesses, rating } = transcript;
-  const facts: [string, string | undefined][] = [
+  const facts: Fact[] = [
     [texts.customer.order, transcript.order],
     [texts.customer.product, transcript.product],
     [texts.customer.department, departmentName(transcript.department)],
@@ -32,18 +33,7 @@ export function TranscriptHead({ transcript, hits }: { transcript: Transcript; h
       <p>
         <bdi>{transcript.topic ?? texts.noTopic}</bdi>
       </p>
-      <dl class="facts">
-        {facts.map(([label, value]) =>
-          value === undefined ? null : (
-            <div key={label}>
-              <dt>{label}</dt>
-              <dd>
-                <bdi>{value}</bdi>
-              </dd>
-            </div>
-          ),
-        )}
-      </dl>
+      <FactList kind="facts" facts={facts} />
       <p class={sealed === null ? "seal" : "seal done"}>
         {sealed === null ? (
           <>

@@ -5,6 +5,7 @@ import { HttpError } from "../../client/http";
 import { loadRest, type Transcript } from "../../client/transcript";
 import { BackIcon } from "../../client/ui/icons";
 import { go } from "../navigate";
+import { Skeleton } from "../skeleton";
 import { texts } from "../texts";
 import { getTranscript, transcriptPath } from "./calls";
 import { TranscriptHead } from "./transcript_head";
@@ -58,7 +59,7 @@ export function TranscriptPane({ ticket, at, words }: TranscriptPaneProps) {
       </button>
       {transcript === null ? (
         problem === null ? (
-          <Skeleton />
+          <Skeleton kind="reading-paper" told={texts.transcript.loading} />
         ) : (
           <p class="nothing" role="alert">
             {problem === "missing" ? told.missing : told.failed} {problem === "failed" && retry}
@@ -84,20 +85,4 @@ async function load(ticket: number, signal: AbortSignal, show: (transcript: Tran
   if (signal.aborted) return;
   show(first);
   await loadRest(transcriptPath(ticket), first, show, { signal });
-}
-
-function Skeleton() {
-  return (
-    <div class="reading-paper" aria-busy="true">
-      <p class="visually-hidden" role="status">
-        {texts.transcript.loading}
-      </p>
-      <div class="skeleton" aria-hidden="true">
-        <i />
-        <i />
-        <i />
-        <i />
-      </div>
-    </div>
-  );
 }
