@@ -36,6 +36,9 @@ from transcripts.ticket import is_ticket, parse_ticket
 
 PAGE = 200
 VIEW_SECONDS = 3600
+# A PDF of a long chat takes seconds of a core, beside everybody's messages.
+EXPORTS_PER_MINUTE = 20  # of one chat, by its customer
+STAFF_EXPORTS_PER_MINUTE = 60  # of one agent
 
 
 class OpenView(msgspec.Struct):
@@ -100,6 +103,7 @@ class TranscriptApi:
         """The file in one of its formats, without anything of staff."""
         _form(request)
         chat = await self._viewed(request)
+        await self._services.secrets.take("export", str(chat.ticket), limit=EXPORTS_PER_MINUTE, seconds=60)
         await self._services.store.record_access(chat.ticket, "customer", "export", now_ms())
         return await self._file(request, chat, staff=False)
 
@@ -145,6 +149,7 @@ class TranscriptApi:
         """The file in one of its formats, notes included; a mail is for the customer, and has none."""
         _form(request)
         agent, chat = await self._for_staff(request)
+        await self._services.secrets.take("agent-export", agent.id, limit=STAFF_EXPORTS_PER_MINUTE, seconds=60)
         await self._services.store.record_access(chat.ticket, agent.id, "agent_export", now_ms())
         return await self._file(request, chat, staff=_form(request) != "eml")
 

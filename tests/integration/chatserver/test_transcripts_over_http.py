@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatserver.web import transcript_api
 from tests.support.client import Api
 from tests.support.log import until_durable, until_state
 from tests.support.people import People, Talk, open_chat, start_talk
@@ -189,6 +190,19 @@ async def test_export_of_the_customer_proves_itself_and_has_nothing_of_staff(peo
     whole = (await staff.http.get(f"/api/v1/transcripts/{talk.ticket}/export.json")).json()
     assert [entry["seq"] for entry in whole["entries"]] == [1, 2, 3, 4, 5, 6, 7]
     assert verify(whole, keys).ok
+
+
+async def test_files_of_a_chat_are_made_so_often_a_minute(people: People) -> None:
+    talk, other, api = await ended_talk(people), await ended_talk(people), people.browser()
+
+    async def ask(of: Talk) -> int:
+        token = (await view(api, of.ticket, of.opened["access_code"])).json()["view_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return (await api.http.get(f"{VIEWS}/{of.ticket}/export.txt", headers=headers)).status_code
+
+    answers = [await ask(talk) for _ in range(transcript_api.EXPORTS_PER_MINUTE + 1)]
+    assert answers == [HTTPStatus.OK] * transcript_api.EXPORTS_PER_MINUTE + [HTTPStatus.TOO_MANY_REQUESTS]
+    assert await ask(other) == HTTPStatus.OK
 
 
 async def test_transcript_of_another_department_is_not_there(people: People) -> None:
