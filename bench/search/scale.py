@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import platform
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.search.places import Filled, databases, fill, sizes
+from bench.search.places import Filled, databases, fill, sizes, version, warm
 from bench.search.talk import AGENTS, COMMON, ENTRIES_A_CHAT, TOPICS, Talk
 from transcripts.database import open_database
 from transcripts.migrate import upgrade
@@ -64,6 +68,7 @@ class Place:
     """A record under measurement."""
 
     engine: str
+    version: str
     database: AsyncEngine
     search: Search
     chats: int
@@ -89,15 +94,18 @@ def p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[-1]
 
 
-async def prepare(name: str, urls: dict[str, str], chats: int) -> list[Place]:
-    """The record of that size on each engine."""
+async def prepare(name: str, urls: dict[str, str], chats: int, engines: str) -> list[Place]:
+    """The record of that size on each engine asked for."""
     places = []
     for engine_name, url in urls.items():
+        if engines not in (engine_name, "both"):
+            continue
         engine = open_database(url, statement_ms=600_000)
         await upgrade(engine)
         progress = _Progress(f"{name} {engine_name}")
         filled = await fill(engine, chats, progress.tell)
-        places.append(Place(engine_name, engine, Search(engine), chats, await sizes(engine), filled))
+        running = await version(engine)
+        places.append(Place(engine_name, running, engine, Search(engine), chats, await sizes(engine), filled))
     return places
 
 
@@ -113,7 +121,9 @@ class _Progress:
 
 def report(places: list[Place]) -> str:
     """Tables, as Markdown."""
-    lines = []
+    today = datetime.now(UTC).date().isoformat()
+    versions = ", ".join(dict.fromkeys(f"{place.engine} {place.version}" for place in places))
+    lines = [f"{today}, {versions}, Python {platform.python_version()}, {os.cpu_count()} cores", ""]
     for place in places:
         whole, index = place.bytes
         rates = (
@@ -133,19 +143,39 @@ def report(places: list[Place]) -> str:
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     every = (p95([one for times in place.times.values() for one in times]) for place in places)
     lines.append(f"| all kinds: p95 | {' | '.join(f'{value:.1f}' for value in every)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *growth(places)])
+
+
+def growth(places: list[Place]) -> list[str]:
+    """What ten times the chats cost, on each engine: the medians of selective queries."""
+    lines = [""]
+    for engine in dict.fromkeys(place.engine for place in places):
+        small, *large = [place for place in places if place.engine == engine]
+        kinds = [kind for kind in SELECTIVE if kind in small.times]
+        if not large or not kinds:
+            continue
+        medians = [[statistics.median(place.times[kind]) for kind in kinds] for place in (small, large[-1])]
+        ratios = [after / before for before, after in zip(*medians, strict=True)]
+        worst = kinds[ratios.index(max(ratios))]
+        lines.append(
+            f"- {engine}, ten times the chats, selective queries: {sum(medians[1]) / sum(medians[0]):.2f} times "
+            f"as long (p50), at most {max(ratios):.2f} times ({worst})"
+        )
+    return lines
 
 
 async def measure(
-    folder: Path, chats: int, queries: int, *, records: str, only_fill: bool, facets: bool
+    folder: Path, chats: int, queries: int, *, records: str, engines: str, kinds: str, only_fill: bool, facets: bool
 ) -> list[Place]:
     """A tenth of the chats, and all of them."""
     places: list[Place] = []
     sizes_of = {name: count for name, count in (("tenth", chats // 10), ("whole", chats)) if records in (name, "both")}
     with databases(folder, list(sizes_of)) as addresses:
         for name, count in sizes_of.items():
-            places += await prepare(name, addresses[name], count)
-        for kind, make in () if only_fill else {**SELECTIVE, **BROAD}.items():
+            places += await prepare(name, addresses[name], count, engines)
+        warm(folder)
+        asked = {kind: make for kind, make in {**SELECTIVE, **BROAD}.items() if re.search(kinds, kind)}
+        for kind, make in () if only_fill else asked.items():
             for place in places:
                 await ask(place, kind, make, queries, facets=facets)
         for place in places:
@@ -160,6 +190,8 @@ def main() -> None:
     parser.add_argument("--chats", type=int, default=100_000, help="of ten entries each")
     parser.add_argument("--queries", type=int, default=40, help="measured of each kind")
     parser.add_argument("--records", choices=("both", "tenth", "whole"), default="both")
+    parser.add_argument("--engines", choices=("both", "SQLite", "PostgreSQL"), default="both")
+    parser.add_argument("--kinds", default="", help="a regular expression: only the kinds of query it is found in")
     parser.add_argument("--facets", action="store_true", help="count topics, agents and months with each query")
     parser.add_argument("--only-fill", action="store_true", help="make the records and measure nothing")
     options = vars(parser.parse_args())

@@ -12,12 +12,11 @@ from datetime import tzinfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.chat import Chat
-from transcripts.entry import Entry
 from transcripts.search.cursor import Cursor, write_cursor
 from transcripts.search.document import Document
 from transcripts.search.facets import facets_of
 from transcripts.search.index import Index
-from transcripts.search.loading import load_chats, load_entries, load_facts
+from transcripts.search.loading import Line, load_chats, load_facts, load_lines
 from transcripts.search.query import Clause, Query
 from transcripts.search.ranking import Ranked, frequencies_in, rank, says_little, weights
 from transcripts.search.results import Facets, Result, Results
@@ -178,15 +177,16 @@ class Answering:
             return Candidates(own, len(own) == WINDOW, own, len(own) == WINDOW)
         most = FACETED if self._faceted and not offset else WINDOW
         rare, common = _by_rarity(conditions.query, understood.frequencies)
+        rarest = {clause: understood.frequencies[clause] for clause in common[:1]}
         if rare:
             telling = {clause: understood.weight[clause] for clause in rare}
             found = await index.best(connection, telling, conditions, most, offset)
         else:
-            found = await index.newest(connection, common[:1], conditions, most, offset) if common else []
+            found = await index.newest(connection, rarest, conditions, most, offset) if common else []
         if len(found) >= WINDOW or not common or offset or not rare:
             return Candidates(found[:WINDOW], len(found) >= WINDOW, found, len(found) == most)
         # Few chats have the rare words: the newest with the rarest of the common ones come after them, and that is all.
-        newest = await index.newest(connection, common[:1], conditions, WINDOW, 0)
+        newest = await index.newest(connection, rarest, conditions, WINDOW, 0)
         both = list(dict.fromkeys([*found, *newest]))
         return Candidates(both, False, both, len(newest) == WINDOW)
 
@@ -204,9 +204,9 @@ class Answering:
         """The results, and the texts in which a word can be looked up."""
         tickets, conditions = [one.ticket for one in page], understood.conditions
         chats = {chat.ticket: chat for chat in await load_chats(self._connection, tickets)}
-        entries = await load_entries(self._connection, tickets, notes=conditions.scope.sees_notes)
-        results = await asyncio.to_thread(_results, page, chats, entries, conditions.query, understood.weight)
-        return results, list(_texts(chats.values(), entries)) if understood.guesses else []
+        lines = await load_lines(self._connection, tickets, notes=conditions.scope.sees_notes)
+        results = await asyncio.to_thread(_results, page, chats, lines, conditions.query, understood.weight)
+        return results, list(_texts(chats.values(), lines)) if understood.guesses else []
 
 
 def _by_rarity(query: Query, frequencies: dict[Clause, int]) -> tuple[list[Clause], list[Clause]]:
@@ -264,23 +264,23 @@ def _understood_in(own: Sequence[Document], conditions: Conditions) -> Understoo
     return _understood(conditions, frequencies_in(own, conditions.query.clauses), typed, len(own))
 
 
-def _texts(chats: Iterable[Chat], entries: dict[int, list[Entry]]) -> Iterable[str]:
+def _texts(chats: Iterable[Chat], lines: dict[int, list[Line]]) -> Iterable[str]:
     for chat in chats:
         yield from (text for text in (chat.topic, chat.customer_name, chat.owner_name, chat.product) if text)
-        yield from (text for entry in entries.get(chat.ticket, ()) for text in (entry.text, entry.name) if text)
+        yield from (text for line in lines.get(chat.ticket, ()) for text in (line.text, line.name) if text)
 
 
 def _results(
     page: Sequence[Ranked],
     chats: dict[int, Chat],
-    entries: dict[int, list[Entry]],
+    lines: dict[int, list[Line]],
     query: Query,
     weight: Weights,
 ) -> tuple[Result, ...]:
     shown: list[Result] = []
     for one in page:
         chat = chats[one.ticket]
-        place = best_place(entries.get(one.ticket, []), query.clauses, weight, query.side)
+        place = best_place(lines.get(one.ticket, []), query.clauses, weight, query.side)
         shown.append(
             Result(
                 ticket=chat.ticket,

@@ -39,6 +39,7 @@ class Index(ABC):
     def __init__(self) -> None:
         # Counting a word that 30,000 chats have takes milliseconds, so common words are not counted anew every time.
         self._common: dict[tuple[str, Term], tuple[int, float]] = {}
+        self._often: dict[str, tuple[Mapping[str, int], float]] = {}
         self._chats = (0, 0.0)
 
     @abstractmethod
@@ -72,9 +73,9 @@ class Index(ABC):
 
     @abstractmethod
     async def newest(
-        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+        self, connection: AsyncConnection, anyof: Mapping[Clause, int], conditions: Conditions, limit: int, offset: int
     ) -> list[int]:
-        """The same without scoring: the newest first."""
+        """The same without scoring: the newest first. `anyof` says in how many chats each clause is, about."""
 
     async def chats(self, connection: AsyncConnection) -> int:
         """How many chats there are, about: 10 ms to count 100,000."""
@@ -105,7 +106,16 @@ class Index(ABC):
         now = time.monotonic()
         kept = ((term, self._common.get((table, term))) for term in asked)
         found = {term: known[0] for term, known in kept if known is not None and known[1] > now}
-        if unknown := [term for term in asked if term not in found]:
+        unknown = [term for term in asked if term not in found]
+        if unknown:
+            often, until = self._often.get(table, ({}, 0.0))
+            if until < now:
+                often = {
+                    term: count for term, count in (await self.often(connection, table)).items() if count > _COMMON
+                }
+                self._often[table] = (often, now + _COMMON_SECONDS)
+            found |= {term: often[term.text] for term in unknown if term.text in often and not term.open}
+        if unknown := [term for term in unknown if term not in found]:
             counted = await self.count(connection, table, unknown)
             found |= counted
             if len(self._common) > _COMMON_KEPT:
@@ -113,6 +123,16 @@ class Index(ABC):
             until = now + _COMMON_SECONDS
             self._common |= {(table, term): (count, until) for term, count in counted.items() if count > _COMMON}
         return found
+
+    async def said(self, connection: AsyncConnection, words: Collection[str]) -> set[str]:
+        """Those of the words that some chat has now: no estimate."""
+        asked = [Term(word) for word in words]
+        counts = [await self.count(connection, table, asked) for table in (PUBLIC, NOTES)] if asked else []
+        return {term.text for found in counts for term, count in found.items() if count}
+
+    async def often(self, connection: AsyncConnection, table: str) -> Mapping[str, int]:
+        """{term: in how many chats of one of the tables}, about, of terms that need not be counted."""
+        return {}
 
     @abstractmethod
     async def count(self, connection: AsyncConnection, table: str, terms: Sequence[Term]) -> dict[Term, int]:

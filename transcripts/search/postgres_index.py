@@ -17,11 +17,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from transcripts.search.document import AGENT, BREAK, COLUMNS, CUSTOMER, NOTE_COLUMNS, Document
-from transcripts.search.index import Index, Term, terms
+from transcripts.search.index import NOTES, PUBLIC, Index, Term, terms
 from transcripts.search.query import Clause, Filter
 from transcripts.search.where import COLUMN_OF, Conditions, Where
 
 _MOST_BYTES = 900_000  # of the terms of one chat: a tsvector ends at a megabyte. What comes after is not found
+
+_LOOK_INSIDE = 8  # looking into a chat costs as much as so many hits of the index: 5 µs
+_FURTHER = 3  # than expected: so many chats are looked into, before the index is asked
 
 _NAMED = 2.0  # a clause that a name, the topic or the order number has, too, makes a chat more promising
 _SIDES = {CUSTOMER: "A", AGENT: "B"}
@@ -32,6 +35,14 @@ _FIELDS = tuple(COLUMN_OF.values())
 _PLANNING = text(
     "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
     "set_config('max_parallel_workers_per_gather', '0', true)"
+)
+
+
+_OFTEN = text(
+    "SELECT term, CAST(share * reltuples AS bigint) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
+    "JOIN pg_stats ON schemaname = nspname AND tablename = relname AND attname = 'terms' CROSS JOIN LATERAL "
+    "unnest(CAST(CAST(most_common_elems AS text) AS text[]), most_common_elem_freqs) AS often(term, share) "
+    "WHERE pg_class.oid = to_regclass(:table) AND term IS NOT NULL AND reltuples > 0"
 )
 
 
@@ -69,6 +80,12 @@ class PostgresIndex(Index):
         )
         counts = await connection.scalars(question, {"words": matches})
         return dict(zip(terms, counts, strict=True))
+
+    async def often(self, connection: AsyncConnection, table: str) -> dict[str, int]:
+        """{term: in how many chats of one of the tables}, of the most common ones: what the server found out about the
+        table by itself, for its planner.
+        """
+        return {term: count for term, count in await connection.execute(_OFTEN, {"table": table})}
 
     async def columns(
         self, connection: AsyncConnection, table: str, names: Sequence[str], tickets: Collection[int], cut: int
@@ -114,72 +131,112 @@ class PostgresIndex(Index):
             told = (
                 f"CAST({where.value(weight)} AS float8)"  # not written out, or each query were a statement of its own
             )
-            arms.append(f"SELECT ticket AS hit, {told} AS told FROM {table} WHERE terms @@ {where.query(match)}")
+            arms.append(f"SELECT ticket, {told} AS told FROM {table} AS hit WHERE {where.hit(table, match)}")
 
         side = _SIDES.get(conditions.query.side or "", "")
         if side:
             where.said_by(anyof, side)
         for clause, weight in anyof.items():
-            add("search_chats", _any([clause]), weight)
+            add(PUBLIC, _any([clause]), weight)
             if not side:
-                add("search_chats", _named(clause), weight * (_NAMED - 1))
+                add(PUBLIC, _named(clause), weight * (_NAMED - 1))
             if where.notes:
-                add("search_notes", _any([clause]), weight)
-        join = f"JOIN chats c ON c.ticket = hit WHERE {where.early}" if where.early else ""
+                add(NOTES, _any([clause]), weight)
         order = "ORDER BY told DESC, ticket DESC"
         # The hits first: the planner would rather look into each chat of a month whether it has one of the words.
         question = (
-            f"WITH found AS MATERIALIZED (SELECT hit, round(sum(told) * 1e6) AS told FROM ({' UNION ALL '.join(arms)}) "
-            f"AS arms GROUP BY hit) SELECT ticket FROM (SELECT hit AS ticket, told FROM found {join} {order} OFFSET 0) "
-            f"AS c WHERE {where.late or 'true'} {order} LIMIT :limit OFFSET :offset"
+            "WITH found AS MATERIALIZED (SELECT ticket, round(sum(told) * 1e6) AS told "
+            f"FROM ({' UNION ALL '.join(arms)}) AS arms GROUP BY ticket) "
+            f"SELECT ticket FROM (SELECT c.ticket, told FROM {where.those('found')} {order} OFFSET 0) AS c "
+            f"WHERE {where.late or 'true'} {order} LIMIT :limit OFFSET :offset"
         )
         rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
         return [ticket for (ticket,) in rows]
 
     async def newest(
-        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+        self, connection: AsyncConnection, anyof: Mapping[Clause, int], conditions: Conditions, limit: int, offset: int
     ) -> list[int]:
-        """The same without scoring: the highest tickets first."""
+        """The same without scoring: the highest tickets first.
+
+        What most chats have is found soonest by looking into one after the other of those that meet the conditions;
+        where that leads far (it was only said long ago), and for what fewer chats have, the index tells.
+        """
+        often = max(anyof.values())
+        expected = (limit + offset) * await self.chats(connection) // max(often, 1)
+        if expected * _LOOK_INSIDE < often:
+            most = _FURTHER * expected
+            found, looked_at = await self._newest_of(connection, list(anyof), conditions, limit, offset, most)
+            if len(found) == limit or looked_at < most:
+                return found
         where = _Where(conditions, hits=anyof)
-
-        def arm(table: str, match: str) -> str:
-            found = f"SELECT ticket FROM {table} WHERE terms @@ {where.query(match)}"
-            if not where and not conditions.query.phrases:
-                return f"({found} ORDER BY ticket DESC LIMIT :top)"
-            # The hits first: going through the newest chats, the planner would look into each whether it has the word.
-            join = f"JOIN chats c USING (ticket) WHERE {where.early}" if where.early else ""
-            return (
-                f"(WITH found AS MATERIALIZED ({found}) SELECT ticket FROM (SELECT ticket FROM found {join} "
-                f"ORDER BY ticket DESC OFFSET 0) AS c WHERE {where.late or 'true'} ORDER BY ticket DESC LIMIT :top)"
-            )
-
-        arms = [arm("search_chats", _any(anyof, side=_SIDES.get(conditions.query.side or "", "")))]
+        side = _SIDES.get(conditions.query.side or "", "")
+        arms = [f"SELECT ticket FROM {PUBLIC} AS hit WHERE {where.hit(PUBLIC, _any(anyof, side=side))}"]
         if where.notes:
-            arms.append(arm("search_notes", _any(anyof)))
+            arms.append(f"SELECT ticket FROM {NOTES} AS hit WHERE {where.hit(NOTES, _any(anyof))}")
         question = (
-            f"SELECT hit FROM ({' UNION '.join(arms)}) AS found(hit) ORDER BY hit DESC LIMIT :limit OFFSET :offset"
+            f"WITH found AS MATERIALIZED ({' UNION '.join(arms)}) SELECT ticket FROM (SELECT c.ticket FROM "
+            f"{where.those('found')} ORDER BY ticket DESC OFFSET 0) AS c WHERE {where.late or 'true'} "
+            "ORDER BY ticket DESC LIMIT :limit OFFSET :offset"
         )
-        values = {"limit": limit, "offset": offset, "top": limit + offset}
-        rows = await connection.execute(where.question(question), values)
+        rows = await connection.execute(where.question(question), {"limit": limit, "offset": offset})
         return [ticket for (ticket,) in rows]
+
+    async def _newest_of(
+        self,
+        connection: AsyncConnection,
+        anyof: Collection[Clause],
+        conditions: Conditions,
+        limit: int,
+        offset: int,
+        most: int,
+    ) -> tuple[list[int], int]:
+        """The newest that have a clause, of the `most` newest that meet the conditions; and how many those are."""
+        where = _Where(conditions, hits=anyof, inside=True)
+        side = _SIDES.get(conditions.query.side or "", "")
+        has = [where.inside(PUBLIC, where.hit(PUBLIC, _any(anyof, side=side)))]
+        if where.notes:
+            has.append(where.inside(NOTES, where.hit(NOTES, _any(anyof))))
+        these = f"SELECT c.ticket FROM {where.those('chats')} ORDER BY ticket DESC LIMIT :most"
+        question = (
+            f"WITH these AS MATERIALIZED ({these}) SELECT ARRAY("
+            f"SELECT ticket FROM these AS c WHERE ({' OR '.join(has)}) AND {where.late or 'true'} "
+            "ORDER BY ticket DESC LIMIT :limit OFFSET :offset), (SELECT count(*) FROM these)"
+        )
+        values = {"limit": limit, "offset": offset, "most": most}
+        found, looked_at = (await connection.execute(where.question(question), values)).one()
+        return found, looked_at
 
 
 class _Where(Where):
-    """`early` is what the index can tell, `late` what a chat has to be read for."""
+    """What the index can tell together with a hit is asked there (`hit`), what it can tell otherwise of `those` found,
+    and at last (`late`) what a chat has to be read for.
+    """
 
-    def __init__(self, conditions: Conditions, hits: Collection[Clause] = ()) -> None:
-        """`hits`: one of these is looked for anyway, by the index."""
+    def __init__(self, conditions: Conditions, hits: Collection[Clause] = (), *, inside: bool = False) -> None:
+        """`hits`: one of these is looked for anyway. `inside`: in one chat after the other, not by the index."""
         self._hits = tuple(hits)
+        self._inside = inside
+        self._with_hit: list[str] = []
+        self._noted: list[str] = []
         self._late: list[str] = []
         super().__init__(conditions)
 
-    def __bool__(self) -> bool:
-        return super().__bool__() or bool(self._late)
+    def hit(self, table: str, match: str) -> str:
+        """That the row `hit` of one of the tables matches, and of its chat all that the index tells with that."""
+        if table == PUBLIC:
+            return f"terms @@ {self.query(' & '.join([f'({match})', *self._with_hit]))}"
+        return " AND ".join([f"terms @@ {self.query(match)}", *self._noted])
 
-    @property
-    def early(self) -> str:
-        """Conditions on `c`, a row of `chats`; empty if there are none."""
-        return super().sql if super().__bool__() else ""
+    def inside(self, table: str, hit: str) -> str:
+        """The same of the row of `c.ticket`."""
+        return f"coalesce((SELECT {hit} FROM {table} AS hit WHERE ticket = c.ticket), false)"
+
+    def those(self, source: str) -> str:
+        """The rows of a table or a query, as `c`, that meet what is asked before any chat is read."""
+        conditions = f"WHERE {super().sql}" if self else ""
+        if source == "chats" or not self.reads_rows:
+            return f"{source} AS c {conditions}"
+        return f"{source} JOIN chats AS c USING (ticket) {conditions}"
 
     @property
     def late(self) -> str:
@@ -208,6 +265,10 @@ class _Where(Where):
         if rows and needed:
             self._read([("search_chats", rows)])
             rows = ""
+        if needed and self._hits and not self._inside:
+            self._with_hit.append(match)
+            self._noted.append(f"hit.ticket IN (SELECT ticket FROM search_chats WHERE terms @@ {self.query(match)})")
+            return ""
         return _in("search_chats", f"terms @@ {self.query(match)}", rows)
 
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
@@ -228,14 +289,15 @@ class _Where(Where):
     def not_said(self, clause: Clause) -> str:
         if not self._hits or any(len(row) > 1 for row in clause.alternatives):
             return super().not_said(clause)
-        # What has both is found by the index at once; everything that has the unwanted one may be half of all chats.
+        # What has both is told at once; everything that has the unwanted one may be half of all chats.
         unwanted = _any([clause])
-        found = [_in("search_chats", f"terms @@ {self.query(f'{_any(self._hits)} & {unwanted}')}")]
-        if self.notes:  # where only a note has what is looked for, the chat may still have the other
-            found.append(_in("search_notes", f"terms @@ {self.query(unwanted)}"))
-            has = f"SELECT terms @@ {self.query(unwanted)} FROM search_chats WHERE ticket = c.ticket"
-            self._late.append(f"({has}) IS NOT TRUE")
-        return f"NOT ({' OR '.join(found)})"
+        self._with_hit.append(f"!{unwanted}")
+        if not self.notes:
+            return ""
+        # Where only a note has what is looked for, the chat may still have the other.
+        has = f"SELECT terms @@ {self.query(unwanted)} FROM search_chats AS said WHERE said.ticket = hit.ticket"
+        self._noted.append(f"({has}) IS NOT TRUE")
+        return f"NOT {_in('search_notes', f'terms @@ {self.query(unwanted)}')}"
 
     def _read(self, conditions: Iterable[tuple[str, str]]) -> None:
         """That one of these holds, each of a row of its table. Subqueries that give a value are not turned into joins,

@@ -64,11 +64,12 @@ def rank(
     for document, (own, said, named) in zip(documents, texts, strict=True):
         norm = _K1 * (1 - _B + _B * (len(own) + len(said)) / mean)
         score = matched = 0.0
+        everything = own + said + named
         for value, wanted in asked:
             count = best = 0.0
             for needle, worth in wanted:
-                found = _ASKED * own.count(needle) + said.count(needle) + _NAMED * named.count(needle)
-                if found:
+                if needle in everything:  # most of them are not
+                    found = _ASKED * own.count(needle) + said.count(needle) + _NAMED * named.count(needle)
                     count += worth * found
                     best = max(best, worth)
             if count:

@@ -18,7 +18,7 @@ from transcripts.search.document import Document, Said, document_of
 from transcripts.search.index import Index
 from transcripts.search.loading import load_chats, load_said
 from transcripts.search.postgres_index import PostgresIndex
-from transcripts.search.query import Clause, parse
+from transcripts.search.query import parse
 from transcripts.search.results import Results
 from transcripts.search.scope import Scope
 from transcripts.search.spelling import Vocabulary, words_of
@@ -126,9 +126,7 @@ class Search:
         return words
 
     async def _forget(self, connection: AsyncConnection, words: set[str]) -> None:
-        clauses = {Clause(((word,),)): word for word in words}
-        said = await self._index.frequencies(connection, list(clauses), Scope.staff())
-        await self._vocabulary.forget(connection, [word for clause, word in clauses.items() if not said[clause]])
+        await self._vocabulary.forget(connection, words - await self._index.said(connection, words))
 
     async def search(
         self,

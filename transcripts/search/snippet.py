@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from transcripts.entry import Entry
 from transcripts.search.analyser import PART, Word, codes, is_number, other_forms, terms, words
 from transcripts.search.document import BREAK
+from transcripts.search.loading import Line
 from transcripts.search.query import Clause
 from transcripts.search.ranking import Weights, needles, says_little
 
@@ -25,32 +25,40 @@ class Place:
     snippet: Pieces
 
 
-def best_place(entries: Sequence[Entry], clauses: Sequence[Clause], weight: Weights, side: str | None) -> Place:
+def best_place(lines: Sequence[Line], clauses: Sequence[Clause], weight: Weights, side: str | None) -> Place:
     """The entry with the most of the query; the earlier one where two have the same.
 
     Args:
-        entries: a chat's entries in order, only such as the asker may see.
+        lines: a chat's entries in order, only such as the asker may see.
         clauses: what was looked for.
         weight: how much each clause tells.
         side: 'customer' or 'agent' if only what that side said counts.
     """
-    asked = [(weight[clause], needles(clause)) for clause in clauses]
-    best: tuple[float, Entry] | None = None
-    for entry in entries:
-        if not entry.text or (side is not None and (entry.role == "customer") != (side == "customer")):
+    asked = [[(weight[clause] * worth, needle) for needle, worth in needles(clause)] for clause in clauses]
+    best, most = None, 0.0
+    for line in lines if asked else ():
+        if not line.text or (side is not None and (line.role == "customer") != (side == "customer")):
             continue
-        forms = (*terms(entry.text), BREAK, *other_forms(entry.text))
-        said = f" {' '.join(forms)} "
-        score = sum(
-            value * max(worth if needle in said else 0.0 for needle, worth in wanted) for value, wanted in asked
-        )
-        if score and (best is None or score > best[0]):
-            best = (score, entry)
+        score = _told(line.text, asked)
+        if score > most:
+            best, most = line, score
     if best is not None:
-        text = best[1].text or ""
-        return Place(best[1].seq, cut(text, _hits(text, clauses)))
-    said_first = next((entry.text for entry in entries if entry.text), "")
+        text = best.text or ""
+        return Place(best.seq, cut(text, _hits(text, clauses)))
+    said_first = next((line.text for line in lines if line.text), "")
     return Place(None, cut(said_first, []))
+
+
+def _told(text: str, asked: Iterable[list[tuple[float, str]]]) -> float:
+    """What the text tells: of each clause's needles, the first that is in it, and they are the best first."""
+    said = f" {' '.join((*terms(text), BREAK, *other_forms(text)))} "
+    score = 0.0
+    for wanted in asked:
+        for value, needle in wanted:
+            if needle in said:
+                score += value
+                break
+    return score
 
 
 def _hits(text: str, clauses: Sequence[Clause]) -> list[Word]:

@@ -77,7 +77,7 @@ class SqliteIndex(Index):
         return await self._hits(connection, anyof, conditions, limit, offset, scored=True)
 
     async def newest(
-        self, connection: AsyncConnection, anyof: Collection[Clause], conditions: Conditions, limit: int, offset: int
+        self, connection: AsyncConnection, anyof: Mapping[Clause, int], conditions: Conditions, limit: int, offset: int
     ) -> list[int]:
         """The same without scoring: the highest tickets first."""
         return await self._hits(connection, anyof, conditions, limit, offset, scored=False)
@@ -92,23 +92,17 @@ class SqliteIndex(Index):
         *,
         scored: bool,
     ) -> list[int]:
-        where = _Where(conditions)
-        values = {
-            "public": _columns(conditions.query.side) + _any(anyof),
-            "note": _any(anyof),
-            "limit": limit,
-            "offset": offset,
-            "top": limit + offset,
-        }
-        arms = [_arm("search_chats", "public", f"bm25(search_chats, {_WEIGHTS})" if scored else None, where)]
+        where = _Where(conditions, together=True, scored=scored)
+        found = _any(anyof)
+        public = where.hit(PUBLIC, _columns(conditions.query.side) + found)
+        arms = [_arm(PUBLIC, public, f"bm25({PUBLIC}, {_WEIGHTS})" if scored else None, where)]
         if where.notes:
-            arms.append(_arm("search_notes", "note", "bm25(search_notes)" if scored else None, where))
-        else:
-            del values["note"]
+            arms.append(_arm(NOTES, where.hit(NOTES, found), f"bm25({NOTES})" if scored else None, where))
         question = (
             f"SELECT hit FROM ({' UNION ALL '.join(arms)}) GROUP BY hit "
             "ORDER BY min(score), hit DESC LIMIT :limit OFFSET :offset"
         )
+        values = {"limit": limit, "offset": offset, "top": limit + offset}
         rows = await connection.execute(where.question(question), values)
         return [ticket for (ticket,) in rows]
 
@@ -116,16 +110,16 @@ class SqliteIndex(Index):
 _WEIGHTS = "1.0, 0.8, 2.0, 1.0, 3.0, 1.0, 4.0, 2.0, 2.0"  # of COLUMNS; only for the choice of candidates
 
 
-def _arm(table: str, match: str, score: str | None, where: "_Where") -> str:
+def _arm(table: str, found: str, score: str | None, where: "_Where") -> str:
     """One table's best (or newest) hits. Each arm is cut before the two are put together: joining many costs more.
 
     The order within equal scores is that of the whole, or pages would overlap.
     """
-    join = f"JOIN chats c ON c.ticket = {table}.rowid" if where else ""
+    join = f"JOIN chats c ON c.ticket = {table}.rowid" if where or table == NOTES else ""
     order = "score, hit DESC" if score else f"{table}.rowid DESC"  # FTS5 walks backwards through row ids for nothing
     return (
         f"SELECT hit, score FROM (SELECT {table}.rowid AS hit, {score or 0} AS score FROM {table} {join} "
-        f"WHERE {table} MATCH :{match} AND {where.sql} ORDER BY {order} LIMIT :top)"
+        f"WHERE {found} AND {where.sql} ORDER BY {order} LIMIT :top)"
     )
 
 
@@ -135,11 +129,42 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 
 class _Where(Where):
+    """What FTS5 can tell together with a hit is asked there (`hit`): by itself it would be asked of all chats."""
+
+    def __init__(self, conditions: Conditions, *, together: bool = False, scored: bool = False) -> None:
+        """`together`: something is looked for anyway. `scored`: by what is looked for, so nothing is added to it."""
+        self._together, self._scored = together, scored
+        self._and: list[str] = []
+        self._not: list[str] = []
+        self._noted: list[str] = []
+        self._bounded = together and not scored and None not in conditions.span
+        super().__init__(conditions)
+
+    def hit(self, table: str, match: str) -> str:
+        """That a row of one of the tables matches, and of its chat all that FTS5 tells with that."""
+        conditions: list[str] = []
+        if table == PUBLIC:
+            match = " NOT ".join([f"({' AND '.join([match, *self._and])})", *self._not])
+        else:
+            conditions = self._noted
+        if self._bounded:  # FTS5 knows tickets and no days: the newest hits would be those of other months
+            days = "FROM chats WHERE opened_at >= :span_from AND opened_at < :span_before"
+            conditions = [
+                *conditions,
+                f"{table}.rowid BETWEEN (SELECT min(ticket) {days}) AND (SELECT max(ticket) {days})",
+            ]
+        return " AND ".join([f"{table} MATCH {self.value(match)}", *conditions])
+
     def in_fields(self, filters: Sequence[Filter], *, needed: bool) -> str:
         match = " AND ".join(
             f"({COLUMN_OF[one.name]} : ({' AND '.join(_any([clause]) for clause in one.clauses)}))" for one in filters
         )
-        return f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self.value(match)})"
+        found = f"c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {self.value(match)})"
+        if not needed or not self._together or self._scored:
+            return found
+        self._and.append(f"({match})")
+        self._noted.append(found)
+        return ""
 
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
         match = _any([clause])
@@ -149,6 +174,18 @@ class _Where(Where):
             note = self.value(match)
             found += f" OR c.ticket IN (SELECT rowid FROM search_notes WHERE search_notes MATCH {note})"
         return f"({found})"
+
+    def not_said(self, clause: Clause) -> str:
+        if not self._together:
+            return super().not_said(clause)
+        unwanted = _any([clause])
+        self._not.append(unwanted)
+        if not self.notes:
+            return ""
+        # Where only a note has what is looked for, the chat may still have the other.
+        match = self.value(unwanted)
+        self._noted.append(f"NOT c.ticket IN (SELECT rowid FROM search_chats WHERE search_chats MATCH {match})")
+        return f"NOT c.ticket IN (SELECT rowid FROM search_notes WHERE search_notes MATCH {match})"
 
 
 def _columns(side: str | None) -> str:

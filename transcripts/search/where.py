@@ -47,6 +47,8 @@ class Where(ABC):
     def __init__(self, conditions: Conditions) -> None:
         self.values: dict[str, Any] = {}
         self.notes = reads_notes(conditions)
+        self.reads_rows = False
+        """Whether more than `c.ticket` is asked for."""
         self._lists: list[str] = []
         self._parts: list[str] = []
         query, scope = conditions.query, conditions.scope
@@ -59,6 +61,7 @@ class Where(ABC):
             if value is not None:
                 self.add(f"c.opened_at {sign} :{edge}")
                 self.values[edge] = value
+                self.reads_rows = True
         needed = [one for one in query.filters if not one.negated and one.name not in _ID_OF]
         if needed:
             self.add(self.in_fields(needed, needed=True))
@@ -68,16 +71,18 @@ class Where(ABC):
             found = self.in_fields([one], needed=False)
             if one.name in _ID_OF:
                 found = f"({found} OR c.{_ID_OF[one.name]} = {self.value(one.value)})"
+                self.reads_rows = True
             self.add(f"({found}) IS NOT TRUE" if one.negated else found)
         for clause in query.phrases:
-            if said := self.said(clause, query.side, exact=False):
-                self.add(said)
+            self.add(self.said(clause, query.side, exact=False))
         for clause in query.unwanted:
             self.add(self.not_said(clause))
 
     @abstractmethod
     def in_fields(self, filters: Sequence[Filter], *, needed: bool) -> str:
-        """That the chat has all clauses of the filters in their fields. `needed`: what has not is no answer."""
+        """That the chat has all clauses of the filters in their fields. `needed`: what has not is no answer. Empty if
+        there is nothing more to ask.
+        """
 
     @abstractmethod
     def said(self, clause: Clause, side: str | None, *, exact: bool) -> str:
@@ -88,7 +93,7 @@ class Where(ABC):
         """
 
     def not_said(self, clause: Clause) -> str:
-        """That nobody said it, nor noted it where notes count."""
+        """That nobody said it, nor noted it where notes count. Empty if there is nothing more to ask."""
         return f"NOT {self.said(clause, None, exact=True)}"
 
     def __bool__(self) -> bool:
@@ -100,8 +105,9 @@ class Where(ABC):
         return " AND ".join(self._parts) or "1 = 1"
 
     def add(self, condition: str) -> None:
-        """One condition more."""
-        self._parts.append(condition)
+        """One condition more, if it is not empty."""
+        if condition:
+            self._parts.append(condition)
 
     def add_list(self, column: str, name: str, values: Collection[Any]) -> None:
         """That the column has one of the values."""
@@ -110,6 +116,7 @@ class Where(ABC):
         self.add(f"{column} IN :{name}")
         self.values[name] = list(values)
         self._lists.append(name)
+        self.reads_rows = True
 
     def value(self, value: Any) -> str:
         """A value's place in the statement."""
