@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 
-WIDTH, HEIGHT, LEFT, BELOW = 760, 260, 60, 30
+WIDTH, HEIGHT, LEFT, BELOW, LINE_HEIGHT = 760, 260, 60, 30, 12
 COLOURS = ["#2563a8", "#3c8a4e", "#b0661e", "#8a3c7e", "#5a6675"]
 
 Points = Sequence[tuple[float, float]]
@@ -64,14 +64,17 @@ class Chart:
         for power in range(x_low, x_high + 1):
             x, _ = at(10.0**power, 10**y_low)
             drawn.append(f'<text x="{x:.1f}" y="{HEIGHT}" text-anchor="middle">{10**power:,}</text>')
+        ends: list[tuple[float, float, str, str]] = []
         for (name, line), colour in zip(lines.items(), COLOURS, strict=False):
             places = [at(x, y) for x, y in sorted(line)]
             path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
             drawn.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
             drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-            if places:
-                x, y = places[-1]
-                drawn.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" style="fill:{colour}">{escape(name)}</text>')
+            ends += [(y, x, name, colour) for x, y in places[-1:]]
+        lowest = -inf
+        for y, x, name, colour in sorted(ends):
+            lowest = max(y, lowest + LINE_HEIGHT)  # curves that end at one place have their names below one another
+            drawn.append(f'<text x="{x + 8:.1f}" y="{lowest + 4:.1f}" style="fill:{colour}">{escape(name)}</text>')
         return "".join(drawn)
 
 

@@ -1,5 +1,6 @@
 """The pictures of `make growth` show every figure that was measured, and stand by themselves."""
 
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +18,7 @@ def row(number: int) -> dict[str, Any]:
         "p50_ms": 1,
         "p99_ms": 2,
     }
-    return one | {"kib_per_connection": 15.5, "idle_cpu_percent": by_process, "cpu_us": by_process}
+    return one | {"kib_per_connection": 15.5, "idle_cpu_percent": by_process, "cpu_us": dict.fromkeys(by_process, 30.0)}
 
 
 def test_start_and_idle_are_drawn() -> None:
@@ -34,3 +35,10 @@ def test_a_picture_is_a_file_of_its_own_and_text_is_no_markup() -> None:
     assert "a < b; over c & d" in words
     assert "<line>" in words
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+
+
+def test_names_of_curves_that_end_together_can_be_read() -> None:
+    chart = Chart("x", "x", "x", {name: [(1, 2), (10, 3)] for name in ("a1", "b1", "c1")})
+    words = {one.text: one for one in ElementTree.fromstring(chart.file()).iter("{http://www.w3.org/2000/svg}text")}
+    heights = sorted(float(words[name].attrib["y"]) for name in ("a1", "b1", "c1"))
+    assert all(lower - upper >= 11 for upper, lower in pairwise(heights))
