@@ -35,7 +35,7 @@ class Kind(Enum):
 
 
 class Times:
-    """How long something took, each time. Plain numbers: 0.1 to 0.2 µs a time."""
+    """How long something took, each time. Plain numbers: 0.2 µs a time."""
 
     __slots__ = ("counts", "seconds")
 
