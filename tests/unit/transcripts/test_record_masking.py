@@ -276,6 +276,11 @@ def test_without_words_the_check_decides(right: str, wrong: str) -> None:
     assert not mask(wrong).kinds
 
 
+@pytest.mark.parametrize("number", ["536224358", "536 22 4358", "536-224358"])
+def test_a_label_may_stand_further_away_however_the_number_is_grouped(number: str) -> None:
+    assert mask(f"my ssn that i use for the house loan {number}").text.endswith("loan •••• 4358")
+
+
 def test_the_countries_are_those_of_the_registry() -> None:
     registry = {
         line[:2].lower(): line.partition('bban="')[2].rstrip('"').replace("!", "")

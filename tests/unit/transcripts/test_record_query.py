@@ -123,6 +123,7 @@ def test_text_becomes_terms(text: str, expected: list[str]) -> None:
         ("SKU12345", {"12345"}),
         ("T-shirts and e-mails", {"tshirt", "email"}),
         ("22.11.2025", {"22112025"}),
+        ("AB12 34", set()),
         ("no codes here", set()),
     ],
 )

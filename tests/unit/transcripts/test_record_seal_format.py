@@ -1,8 +1,10 @@
 """The bytes that are hashed and signed, against vectors and against the definitions they come from."""
 
 import json
+from enum import IntEnum
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -126,6 +128,21 @@ def test_a_number_that_json_made_whole_is_still_the_same_number(value: float) ->
 
 def test_whole_numbers_keep_all_their_digits() -> None:
     assert canonical(2**64 + 1) == b"18446744073709551617"
+
+
+class Word(str):
+    """A type that is derived from text."""
+
+
+class Number(IntEnum):
+    """A type that is derived from a number."""
+
+    ONE = 1
+
+
+def test_a_derived_type_is_written_as_what_it_is() -> None:
+    value = MappingProxyType({Word("b"): [Word("c")], "a": Number.ONE})
+    assert canonical(value) == b'{"a":1,"b":["c"]}'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1: 2}, b"bytes", "half \ud83d", {"a": object()}])
