@@ -7,6 +7,7 @@ the log publishes, the hub of every process with a reader hands it on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import structlog
@@ -167,10 +168,16 @@ class Hub:
     # -- chats
 
     async def attach(
-        self, connection: Connection, position: Attach | Position, *, id: int | None = None, of: int = 1
+        self,
+        connection: Connection,
+        position: Attach | Position,
+        *,
+        id: int | None = None,
+        of: int = 1,
+        turns: asyncio.Semaphore | None = None,
     ) -> tuple[Page, Reader]:
         """The page that the position lacks, and a reader that holds back what comes after it until `release`. `of` is
-        how many pages go out together.
+        how many pages go out together, `turns` how many of them may be read at a time.
 
         Raises:
             NotFoundError: no such chat, or not for this person.
@@ -187,8 +194,9 @@ class Hub:
         connection.chats[position.ticket] = reader
         try:
             await _wait(feed.subscribed)
-            page = await self._read_page(connection.person, position, most=min(PAGE_BYTES, HELLO_BYTES // of))
-            view = await self._view(page, reader, connection, id=id)
+            async with turns or contextlib.nullcontext():
+                page = await self._read_page(connection.person, position, most=min(PAGE_BYTES, HELLO_BYTES // of))
+                view = await self._view(page, reader, connection, id=id)
         except BaseException:
             if feed.readers.get(connection) is reader:
                 self._leave(feed, connection)

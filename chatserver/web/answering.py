@@ -26,6 +26,7 @@ from transcripts.errors import TranscriptError
 
 # So long a hello may wait for its chats: each that Redis has takes a ms, one that SQL has to give may take seconds.
 WELCOME_SECONDS = 2.0
+PAGES_AT_ONCE = 8
 READING_MS = 3_600_000  # a socket that comes back is not another opening
 
 log = structlog.get_logger()
@@ -55,15 +56,23 @@ class Answering:
         readers: list[Reader] = []
         missed: UnavailableError | None = None
         deadline = asyncio.get_running_loop().time() + WELCOME_SECONDS
-        for position in positions:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    page, reader = await self._services.hub.attach(self._connection, position, of=len(positions))
-            except NotFoundError as error:
-                chats.append({"ticket": position.ticket, "error": error.code})
-            except (UnavailableError, TimeoutError) as error:
-                missed = error if isinstance(error, UnavailableError) else UnavailableError(retry_after_ms=500)
+        turns = asyncio.Semaphore(PAGES_AT_ONCE)
+
+        async def attach(position: commands.Position) -> tuple[Page, Reader]:
+            async with asyncio.timeout_at(deadline):
+                return await self._services.hub.attach(self._connection, position, of=len(positions), turns=turns)
+
+        # All begin in this loop turn: to all of their channels it is subscribed in one write.
+        found = await asyncio.gather(*map(attach, positions), return_exceptions=True)
+        for position, answer in zip(positions, found, strict=True):
+            if isinstance(answer, NotFoundError):
+                chats.append({"ticket": position.ticket, "error": answer.code})
+            elif isinstance(answer, UnavailableError | TimeoutError):
+                missed = answer if isinstance(answer, UnavailableError) else UnavailableError(retry_after_ms=500)
+            elif isinstance(answer, BaseException):
+                raise answer
             else:
+                page, reader = answer
                 chats.append(page)
                 readers.append(reader)
                 if self._is_opening(page):

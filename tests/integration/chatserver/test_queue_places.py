@@ -136,7 +136,7 @@ async def test_who_is_far_back_is_told_what_is_noticeable(desk: Desk) -> None:
         ticket, customer = await desk.arrives()
         connection, peer = desk.customer(customer)
         assert await desk.attach(connection, ticket) == {"place": 31, "waiting": 31}
-        for served, told in ((1, None), (2, None), (4, 27), (5, None), (22, 9), (23, 8)):
+        for served, told in ((1, None), (2, None), (4, 27), (5, None), (20, 11), (21, 10)):
             redis.zrem(routing("wait:support"), *ahead[:served])
             redis.zadd(routing("wait:support"), dict.fromkeys((str(-one) for one in range(served)), 9e15))
             looked = asyncio.Event()
@@ -149,7 +149,7 @@ async def test_who_is_far_back_is_told_what_is_noticeable(desk: Desk) -> None:
             await looked.wait()
             if told:
                 await peer.told(told, 31)
-        assert [one["place"] for one in peer.got if one["op"] == "event"] == [27, 9, 8]
+        assert [one["place"] for one in peer.got if one["op"] == "event"] == [27, 11, 10]
 
 
 async def test_places_of_many_are_asked_for_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
