@@ -135,10 +135,8 @@ def test_the_commands_know(tmp_path: Path) -> None:
     assert f"chatserver transcripts hold set --customer {ids['mia-says']} --reason 'case 7'\n" in told
     (held,) = map(json.loads, run("hold", "list", "--json")[1].splitlines())
     assert (held["customer"], held["along"]) == (ids["mia"], [ids["mia-too"]])
-    assert f", and with them {ids['mia-too']}  since" in run("hold", "list")[1]
-    for dry in (("--dry-run",), ()):
-        code, _, said = run("erase", "--customer", "external:mia-too", *dry)
-        assert (code, "on legal hold" in said) == (1, True)
+    code, _, said = run("erase", "--customer", "external:mia-too", "--dry-run")
+    assert (code, "on legal hold" in said) == (1, True)
     assert run("retention", "set", "--days", "1")[0] == 0
     due = [one for one in map(json.loads, run("retention", "preview", "--json")[1].splitlines()) if "due" in one]
     assert [(one["due"]["chats"], one["due"]["held"]) for one in due] == [(1, 2)]
@@ -151,7 +149,6 @@ def test_the_commands_know(tmp_path: Path) -> None:
     with sqlite3.connect(data / "chat.db") as db:
         left = db.execute("SELECT external_id FROM customers WHERE email IS NOT NULL ORDER BY external_id").fetchall()
     assert left == [("mia",), ("mia-too",)]
-    assert run("retention", "apply", "--yes")[1] == ""
 
 
 async def test_staff_see_it(people: People) -> None:
