@@ -259,7 +259,8 @@ def test_holds_and_retention(data: Path, tickets: dict[str, int], tmp_path: Path
     with sqlite3.connect(data / "chat.db") as db:
         rows = db.execute("SELECT id, actor, action, subject, details FROM audit ORDER BY id").fetchall()
     (of_certificate,) = [row for row in rows if row[0] == certificate["id"]]
-    assert of_certificate[1:4] == ("command line", "retention_applied", f"chat #{ticket}")
+    (customer,) = certificate["customers"]  # who came by an import goes with their last chat
+    assert of_certificate[1:4] == ("command line", "retention_applied", f"customer {customer}, chat #{ticket}")
     assert json.loads(of_certificate[4]) == certificate
     actions = [row[2] for row in rows if row[2] != "customer_exported"]
     assert actions == ["retention_set", "hold_placed", "hold_lifted", "retention_applied"]
