@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from chatserver.web.door import Door, Refused
+from chatserver.wire.close_codes import cut_reason
 from chatserver.wire.codec import Codec
 
 Scope = MutableMapping[str, Any]
@@ -114,7 +115,7 @@ class AsgiTransport:
                     self._taken += 1
                 if self._close_with:
                     code, reason = self._close_with
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
+                    await self._send({"type": "websocket.close", "code": code, "reason": cut_reason(reason).decode()})
                     return
                 self._wake.clear()
                 await self._wake.wait()

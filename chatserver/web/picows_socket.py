@@ -17,6 +17,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from chatserver.web.door import Door
 from chatserver.web.session import Session
 from chatserver.web.tcp import Tcp
+from chatserver.wire.close_codes import cut_reason
 from chatserver.wire.codec import MAX_FRAME_BYTES, Codec
 
 STALL_SECONDS = 10.0  # without a byte taken
@@ -236,7 +237,7 @@ class PicowsSocket(WSListener):
 
     def _send_close(self, code: int, reason: str) -> None:
         self._close_with = None
-        self._ws.send_close(code, reason.encode()[:123].decode(errors="ignore").encode())  # type: ignore[arg-type]  # codes of our own are not in its enum
+        self._ws.send_close(code, cut_reason(reason))  # type: ignore[arg-type]  # codes of our own are not in its enum
 
     def _drop(self) -> None:
         self._waiting, self._bytes, self._ping, self._close_with = None, 0, None, None

@@ -11,3 +11,9 @@ UNAUTHENTICATED = 4401
 FORBIDDEN = 4403
 SUPERSEDED = 4409
 ABUSE = 4429
+
+
+def cut_reason(reason: str) -> bytes:
+    """As much of it as a close frame takes, in whole characters."""
+    # A control frame has 125 bytes, and the code two of them.
+    return reason.encode()[:123].decode(errors="ignore").encode()

@@ -235,3 +235,16 @@ async def test_connection_whose_head_is_there_may_stay(
         assert await socket.recv() == b"here"
         with contextlib.suppress(ConnectionClosed):
             await socket.close()
+
+
+async def test_reason_has_no_more_bytes_than_a_close_frame() -> None:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    transport = AsgiTransport(send)
+    transport.close(4400, "ä" * 100)
+    await until(lambda: sent)
+    assert sent == [{"type": "websocket.close", "code": 4400, "reason": "ä" * 61}]
+    transport.stop()
