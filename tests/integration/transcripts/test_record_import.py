@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from transcripts import schema
+from transcripts.audit import broken_seals
 from transcripts.database import read
 from transcripts.errors import ImportLineError
 from transcripts.export import as_json
@@ -122,6 +123,8 @@ async def test_it_is_sealed_and_found(engine: AsyncEngine, store: Store, caller:
         export = await as_json(store, 100009, audience)
         assert export is not None
         assert verify(export, {KEY.key_id: KEY.public}).ok
+    async with read(engine) as connection:
+        assert [problem async for problem in broken_seals(connection, {KEY.key_id: KEY.public})] == []
     (result,) = (await Search(engine).search("leaking kettle", scope=Scope.staff())).results
     assert (result.ticket, result.external_id, result.entry_seq) == (100009, "old-1", 2)
 
