@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,6 +21,7 @@ from chatserver.ids import new_id
 from chatserver.model.person import Department, Person
 from chatserver.stores.same_person import seen_by
 from chatserver.stores.schema import agent_departments, agents, customers, departments, sites
+from chatserver.stores.together import Together
 from transcripts.database import lock_tables, read, write
 
 MIN_PASSWORD = 10
@@ -66,6 +68,7 @@ class Directory:
         self.engine = engine
         self._hasher = PasswordHasher()
         self._dummy: str | None = None
+        self._agents = Together(self._agents_by_id)
 
     # -- sites and departments
 
@@ -153,16 +156,17 @@ class Directory:
 
     async def agent(self, agent_id: str) -> Person | None:
         """A member of staff who may sign in; supervisors and admins are in every department."""
+        return await self._agents.get(agent_id)
+
+    async def _agents_by_id(self, ids: Sequence[str]) -> dict[str, Person]:
+        found: dict[str, Person] = {}
         async with read(self.engine) as db:
-            row = (await db.execute(_agent_by(agents.c.id == agent_id))).mappings().first()
-            if row is None:
-                return None
-            own = select(departments.c.id, departments.c.name).order_by(departments.c.name)
-            if row["role"] == "agent":
-                own = own.join(agent_departments, agent_departments.c.department == departments.c.id)
-                own = own.where(agent_departments.c.agent_id == agent_id)
-            places = tuple(Department(id_, name) for id_, name in (await db.execute(own)).all())
-            return Person(row["id"], row["role"], row["name"], places)
+            for agent_id, role, name, place, place_name in await db.execute(_STAFF, {"ids": ids}):
+                person = found.setdefault(agent_id, Person(agent_id, role, name))
+                if place is not None:
+                    places = (*person.departments, Department(place, place_name))
+                    found[agent_id] = replace(person, departments=places)
+        return found
 
     async def agent_names(self, ids: Collection[str]) -> dict[str, str]:
         """{id: name} of those that are members of staff, or once were."""
@@ -297,6 +301,15 @@ def _import_email(one: dict[str, Any]) -> str:
     """`.invalid` (RFC 2606) can never be somebody's address."""
     email = str(one.get("email") or "").strip().lower()
     return email or f"{str(one.get('name') or 'unknown').strip().lower().replace(' ', '.')}@imported.invalid"
+
+
+_OWN = select(agent_departments.c.department).where(agent_departments.c.agent_id == agents.c.id)
+_STAFF = (
+    select(agents.c.id, agents.c.role, agents.c.name, departments.c.id, departments.c.name)
+    .select_from(agents.outerjoin(departments, (agents.c.role != "agent") | departments.c.id.in_(_OWN)))
+    .where(agents.c.id.in_(bindparam("ids", expanding=True)), agents.c.disabled_at.is_(None))
+    .order_by(agents.c.id, departments.c.name)
+)
 
 
 def _agent_by(condition: Any) -> Any:

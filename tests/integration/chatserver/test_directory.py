@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import chatserver.stores.migrate
 import transcripts.migrate
 from chatserver.stores.directory import AdminExistsError, AgentExistsError, Directory, NewAgent
-from chatserver.stores.schema import customers
+from chatserver.stores.schema import agents, customers
 from chatserver.stores.tickets import BLOCK, TicketNumbers, lease
 from tests.support.server import PASSWORD
 from tests.support.sqlite import Database
@@ -49,6 +49,28 @@ async def test_a_process_fetches_its_next_block_in_time(engines: list[AsyncEngin
     assert all(parse_ticket(str(ticket)) == ticket for ticket in tickets)
     await asyncio.sleep(0)
     await asyncio.gather(*(stock._fetching for stock in stocks if stock._fetching))  # so that nothing is left behind
+
+
+async def test_many_who_ask_at_once_are_answered_by_one_question(engines: list[AsyncEngine]) -> None:
+    directory, roles = Directory(engines[0]), ("agent", "supervisor", "admin")
+    news = [
+        NewAgent(f"a{n}@shop.example", f"A{n}", roles[n % 3], ("support", "billing")[: 1 + n % 2]) for n in range(9)
+    ]
+    known = {person.id: person for person in [await directory.add_agent(one) for one in news]}
+    gone = next(iter(known))
+    async with write(engines[0]) as db:
+        await db.execute(update(agents).where(agents.c.id == gone).values(disabled_at=1))
+    everywhere = tuple((await directory.departments()).values())
+    questions: list[str] = []
+    event.listen(engines[0].sync_engine, "before_cursor_execute", lambda *args: questions.append(args[2]))
+    found = await asyncio.gather(*(directory.agent(id_) for id_ in [*known, *known, "nobody"]))
+    assert len([one for one in questions if "FROM agents" in one]) == 1
+    assert (found[0], found[-1]) == (None, None)
+    for person in (one for one in found if one):
+        assert (person.role, person.name) == (known[person.id].role, known[person.id].name)
+        own = known[person.id].departments if person.role == "agent" else everywhere
+        assert sorted(one.id for one in person.departments) == sorted(one.id for one in own)
+    assert len([one for one in found if one]) == 2 * 8
 
 
 async def test_there_is_one_first_administrator(engines: list[AsyncEngine]) -> None:
