@@ -9,18 +9,18 @@ from chatserver.errors import InvalidCommandError
 from chatserver.stores import audit
 from transcripts.database import write
 from transcripts.holds import HoldOn, lift, place
-from transcripts.masking import mask
+from transcripts.masking import Masker
 
 LONGEST_REASON = 500
 
 
-async def place_hold(engine: AsyncEngine, on: HoldOn, *, reason: str, actor: str) -> bool:
-    """Holds a chat or a customer; False if a hold stands already.
+async def place_hold(engine: AsyncEngine, on: HoldOn, *, reason: str, actor: str, masker: Masker) -> bool:
+    """Holds a chat or a customer; False if a hold stands already. The reason is masked as the site masks its chats.
 
     Raises:
         InvalidCommandError: no reason, or a long one.
     """
-    reason = mask(" ".join(reason.split())).text
+    reason = masker.mask(" ".join(reason.split())).text
     if not 0 < len(reason) <= LONGEST_REASON:
         raise InvalidCommandError(f"A hold needs a reason of at most {LONGEST_REASON} characters.")
     async with write(engine) as connection:

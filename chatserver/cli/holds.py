@@ -10,7 +10,7 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatserver.actions.holding import lift_hold, place_hold
-from chatserver.cli.common import OPERATOR, chat_of, customer_of, data_option, json_option, run_on_database
+from chatserver.cli.common import OPERATOR, chat_of, customer_of, data_option, json_option, run_on_database, settings_of
 from chatserver.cli.erase import tell_of
 from chatserver.cli.terminal import day, show_json
 from chatserver.errors import NotFoundError
@@ -39,7 +39,7 @@ def hold_set(ticket: str | None, customer: str | None, reason: str, data: Path |
 
     async def run(engine: AsyncEngine) -> None:
         on = await _held_by(engine, ticket, customer)
-        done = await place_hold(engine, on, reason=reason, actor=OPERATOR)
+        done = await place_hold(engine, on, reason=reason, actor=OPERATOR, masker=settings_of(data=data).masker)
         async with read(engine) as connection:
             people = [] if on.customer_id is None else sorted(await kept_with(connection, [on.customer_id]))
             others = await perhaps(connection, people)

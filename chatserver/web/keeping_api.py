@@ -51,7 +51,8 @@ class KeepingApi:
         check_same_origin(request, self._origins)
         agent, on = await self._named(request)
         body = await read_body(request, PlaceHold)
-        await place_hold(self._services.store.engine, on, reason=body.reason, actor=agent.id)
+        services = self._services
+        await place_hold(services.store.engine, on, reason=body.reason, actor=agent.id, masker=services.masker)
         return Response(status_code=204)
 
     async def lift(self, request: Request) -> Response:

@@ -247,6 +247,13 @@ def test_holds_and_retention(data: Path, tickets: dict[str, int], tmp_path: Path
     assert (due["ticket"], due["days"], due["held"]) == (ticket, 30, True)
     assert run("retention", "apply", "--yes") == []  # it is held
     assert run("hold", "lift", "--customer", held["customer"])
+    # The site's own kinds of secrets are masked in a reason, too.
+    given = ("--ticket", str(ticket), "--reason", "see EMP-123456")
+    staff = {"CHAT_MASK_PATTERNS": r"staff=EMP-\d{6}"}
+    assert chatserver("transcripts", "hold", "set", *given, "--data", data, env=staff).returncode == 0
+    (masked,) = map(json.loads, run("hold", "list", "--json"))
+    assert "123456" not in masked["reason"]
+    assert run("hold", "lift", "--ticket", str(ticket))
     # Nobody can be asked here, so nothing goes unasked.
     unasked = chatserver("transcripts", "retention", "apply", "--data", data)
     assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
@@ -263,7 +270,7 @@ def test_holds_and_retention(data: Path, tickets: dict[str, int], tmp_path: Path
     assert of_certificate[1:4] == ("command line", "retention_applied", f"customer {customer}, chat #{ticket}")
     assert json.loads(of_certificate[4]) == certificate
     actions = [row[2] for row in rows if row[2] != "customer_exported"]
-    assert actions == ["retention_set", "hold_placed", "hold_lifted", "retention_applied"]
+    assert actions == ["retention_set", *["hold_placed", "hold_lifted"] * 2, "retention_applied"]
     run("retention", "remove", "--topic", "Kept")
 
     # Verified offline with the keys of this installation, or with published ones; not when a number is another.
