@@ -15,7 +15,7 @@ from chatserver.stores.erasing import ALL_RULES, subject_of_customer
 from chatserver.stores.same_person import kept_with
 from chatserver.stores.schema import customers
 from tests.support.backstage import SEAL_KEY, Backstage
-from tests.support.log import until_state
+from tests.support.log import until_durable, until_state
 from tests.support.people import People, start_talk
 from tests.support.server import chatserver
 from transcripts import holds, retention, schema
@@ -155,6 +155,8 @@ async def test_staff_see_it(people: People) -> None:
     """The hold on a customer at the chat of another who is the same person, and in the counts of retention."""
     mine, other = await start_talk(people, topic="Held"), await start_talk(people, topic="Held")
     ids = [talk.customer.welcome["person"]["id"] for talk in (mine, other)]
+    for talk in (mine, other):
+        await until_durable(talk.customer, talk.ticket)
     with sqlite3.connect(people.server.data / "chat.db") as db:
         db.execute("UPDATE customers SET merged_into = ? WHERE id = ?", ids)
     sue = await people.signed_in("sue")

@@ -398,7 +398,7 @@ async def test_only_supervisors_hold_all_chats_of_a_customer_and_see_what_is_hel
     assert (await sue.http.put(chat, json={"reason": "case 9"})).status_code == HTTPStatus.NO_CONTENT
     by_customer, by_ticket = await held()
     assert by_customer.pop("at") <= by_ticket.pop("at")
-    assert by_customer == {"customer": customer, "reason": "case 8", "placed_by": "Sue"}
+    assert by_customer == {"customer": customer, "along": [], "reason": "case 8", "placed_by": "Sue"}
     assert by_ticket == {"ticket": talk.ticket, "reason": "case 9", "placed_by": "Sue"}
     refused = people.server.command("transcripts", "erase", "--customer", customer)
     assert f"chat #{talk.ticket} is on legal hold" in refused.stderr
