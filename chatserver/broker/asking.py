@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,12 @@ from chatserver.broker.wire import Done
 from chatserver.errors import UnavailableError
 
 COMPLAIN_SECONDS = 10.0
+# Gently: Redis hears nobody else until it has been through a pipeline, and what it publishes meanwhile comes to the
+# nodes in one piece. With all marks of a round at once, 1 % of the messages waited for over 4.2 ms, so for 2.7 (2,000
+# a second, 100 chats, one core for all; medians of five rounds of 6 s in turn, at the same CPU).
+PIECE = 8
+MOST_PIECES = 32
+REST_SECONDS = 0.001
 # A Cluster is moving what was asked for; whoever asks again, finds it.
 _MOVING = ("MOVED", "ASK", "TRYAGAIN")
 
@@ -46,14 +52,21 @@ class Asking(ABC):
         self.send(args, partial(_resolve, future))
         return await future
 
-    async def calls(self, commands: Sequence[Command]) -> list[Any]:
+    async def calls(self, commands: Sequence[Command], *, gently: bool = False) -> list[Any]:
         """Sends commands that do not depend on each other, in one go, and waits for all replies, in the order of the
         commands. One future for all: a task for each would cost more than the command.
+
+        Args:
+            commands: which.
+            gently: in pieces with a rest in between, so that who is in a hurry comes first.
 
         Raises:
             UnavailableError: as `call`, for any of them; the others may have been done.
         """
-        return _whole(await self.tries(commands))
+        replies = _Replies(len(commands))
+        async for place in _paced(len(commands), gently=gently):
+            self.send(commands[place], partial(replies.take, place))
+        return _whole(await replies.all)
 
     async def tries(self, commands: Sequence[Command]) -> list[Any]:
         """As `calls`; in the place of a reply that did not come there is its error."""
@@ -68,14 +81,18 @@ class Asking(ABC):
         self.run(name, keys, args, partial(_resolve, future))
         return await future
 
-    async def scripts(self, name: str, each: Sequence[tuple[Sequence[bytes], Command]]) -> list[Any]:
-        """Runs a script several times, with these (keys, args), and waits for all replies, in that order.
+    async def scripts(
+        self, name: str, each: Sequence[tuple[Sequence[bytes], Command]], *, gently: bool = False
+    ) -> list[Any]:
+        """Runs a script several times, with these (keys, args), and waits for all replies, in that order; `gently` as
+        in `calls`.
 
         Raises:
             UnavailableError: as `calls`.
         """
         replies = _Replies(len(each))
-        for place, (keys, args) in enumerate(each):
+        async for place in _paced(len(each), gently=gently):
+            keys, args = each[place]
             self.run(name, keys, args, partial(replies.take, place))
         return _whole(await replies.all)
 
@@ -95,6 +112,14 @@ class _Replies:
         self._left -= 1
         if not self._left and not self.all.done():
             self.all.set_result(self._found)
+
+
+async def _paced(count: int, *, gently: bool) -> AsyncIterator[int]:
+    piece = max(PIECE, -(-count // MOST_PIECES)) if gently else count
+    for place in range(count):
+        if place and place % piece == 0:
+            await asyncio.sleep(REST_SECONDS)
+        yield place
 
 
 def _whole(replies: list[Any]) -> list[Any]:

@@ -159,7 +159,9 @@ class Persister:
         """What SQL does not have of these chats, and those that have no keys. One that cannot be read holds up no
         other.
         """
-        facts = await self._link.calls([(b"HMGET", chat_key(ticket, b":m"), *_FACTS) for ticket in tickets])
+        facts = await self._link.calls(
+            [(b"HMGET", chat_key(ticket, b":m"), *_FACTS) for ticket in tickets], gently=True
+        )
         gone = [ticket for ticket, (epoch, *_) in zip(tickets, facts, strict=True) if epoch is None]
         looked_at: list[_Dirty] = []
         for ticket, (epoch, seq, recorded_seq, version) in zip(tickets, facts, strict=True):
@@ -169,7 +171,8 @@ class Persister:
                     looked_at.append(_Dirty(ticket, int(epoch), int(seq), int(recorded_seq or 0), version))
         most = min(ENTRIES_A_CHAT, ENTRIES_AT_ONCE // max(1, len(tickets)))
         logs = await self._link.calls(
-            [(b"XRANGE", chat_key(one.ticket, b":x"), one.recorded + 1, one.seq, b"COUNT", most) for one in looked_at]
+            [(b"XRANGE", chat_key(one.ticket, b":x"), one.recorded + 1, one.seq, b"COUNT", most) for one in looked_at],
+            gently=True,
         )
         dirty: list[_Dirty] = []
         for one, found in zip(looked_at, logs, strict=True):
@@ -183,7 +186,7 @@ class Persister:
         is in there.
         """
         wanted = [one for one in dirty if one.recorded == 0 or one.brings_people or not self._marks_are_recorded(one)]
-        metas = await self._link.calls([(b"HGETALL", chat_key(one.ticket, b":m")) for one in wanted])
+        metas = await self._link.calls([(b"HGETALL", chat_key(one.ticket, b":m")) for one in wanted], gently=True)
         heads: dict[int, LiveChat | None] = {}
         for one, meta in zip(wanted, metas, strict=True):
             heads[one.ticket] = None
@@ -226,6 +229,7 @@ class Persister:
         await self._link.scripts(
             "settle",
             [([work_list(b"dirty", number), *keys], args) for number, (keys, args) in by_partition.items()],
+            gently=True,
         )
 
     @contextmanager
