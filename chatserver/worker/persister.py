@@ -27,7 +27,7 @@ from transcripts.entry import ChatBatch, Entry
 EVERY_SECONDS = 0.25
 # With much to do, rounds are rarer and larger: what a chat's turn costs (its pages in SQL, its mark in Redis) is then
 # shared by more entries. Durable is behind by so much and a round.
-RARELY_SECONDS = 0.45
+RARELY_SECONDS = 0.35
 MUCH = 1_000  # entries a round
 CHATS_A_PARTITION = 200
 CHATS_AT_ONCE = 512  # in one transaction: the first need not wait for the last, and a lock is held for a moment
