@@ -49,10 +49,10 @@ class MortalLink(Link):
         self._life.step()
         return await self._inner.call(*args)
 
-    async def calls(self, commands: Sequence[Any]) -> list[Any]:
+    async def calls(self, commands: Sequence[Any], **_: bool) -> list[Any]:
         return [await self.call(*command) for command in commands]
 
-    async def scripts(self, name: str, each: Sequence[Any]) -> list[Any]:
+    async def scripts(self, name: str, each: Sequence[Any], **_: bool) -> list[Any]:
         return [await self.script(name, keys, args) for keys, args in each]
 
     async def script(self, *args: Any) -> Any:

@@ -87,12 +87,12 @@ async def test_the_persister_never_writes_what_people_it_has_not_read_have_done(
         persister = Persister(link, Chats(ChatLog(link), store, Directory(engine)), Leases(link))
         calls, taken = link.calls, False
 
-        async def call_slowly(commands: Sequence[Sequence[bytes | str | int]]) -> object:
+        async def call_slowly(commands: Sequence[Sequence[bytes | str | int]], **how: bool) -> object:
             nonlocal taken
             if commands[0][0] == b"XRANGE" and not taken:
                 taken = True
                 await agent.call("take_chat", ticket=ticket, n=1)
-            return await calls(commands)
+            return await calls(commands, **how)
 
         monkeypatch.setattr(link, "calls", call_slowly)
         (found,), _ = await persister._read([ticket])

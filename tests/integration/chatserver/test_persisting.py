@@ -24,9 +24,9 @@ def asked(stage: Backstage, monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
     counted: Counter[bytes] = Counter()
     calls = stage.link.calls
 
-    async def count(commands: Sequence[Sequence[bytes | str | int]]) -> object:
+    async def count(commands: Sequence[Sequence[bytes | str | int]], **how: bool) -> object:
         counted.update(command[0] for command in commands if isinstance(command[0], bytes))
-        return await calls(commands)
+        return await calls(commands, **how)
 
     monkeypatch.setattr(stage.link, "calls", count)
     return counted
